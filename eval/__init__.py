@@ -1,0 +1,1 @@
+"""Evaluation: matches, ratings, tournaments and exact yardsticks. Import its modules, never `import eval` itself."""

@@ -1,0 +1,112 @@
+"""Ahead-of-time style compilation with numba: explicit signatures, cached on disk, direct entry points.
+
+numba caches neither functions that close over compiled functions nor notices a change in an imported helper.
+Both follow from its cache key, so `compiled` replaces the key by a fingerprint of everything the function
+refers to. Kernels can then be written as factories that take a game's rules (`def factory(play, legal): def
+kernel(...)`): the rules are inlined, and a second process compiles nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import types as python_types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import config, njit
+from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
+
+
+def compiled(function: Callable[..., Any], signature: Any) -> Any:
+    """Compile `function` for one numba `signature`, through the disk cache, releasing the GIL.
+
+    Returns the compiled dispatcher: kernels may close over it, and `entry` gives its fast entry point. With
+    NUMBA_DISABLE_JIT=1 it is `function` itself.
+    """
+    if config.DISABLE_JIT:
+        return function
+    dispatcher = njit(nogil=True)(function)
+    dispatcher._cache = _FingerprintCache(function)
+    dispatcher.compile(signature)
+    dispatcher.disable_compile()
+    return dispatcher
+
+
+def entry(dispatcher: Any) -> Callable[..., Any]:
+    """The compiled code of a dispatcher made by `compiled`, called without numba's type dispatch.
+
+    It takes arguments of exactly the compiled types (array dtypes and contiguity are the caller's duty).
+    """
+    if config.DISABLE_JIT:
+        return dispatcher  # type: ignore[no-any-return]
+    (overload,) = dispatcher.overloads.values()
+    return overload.entry_point  # type: ignore[no-any-return]
+
+
+def kernel(factory: Callable[..., Any], signature: Any, *rules: Any) -> Callable[..., Any]:
+    """The entry point of `factory(*rules)` compiled for `signature`; `rules` are inlined."""
+    return entry(compiled(factory(*rules), signature))
+
+
+def fingerprint(function: Callable[..., Any]) -> str:
+    """A hash of a function's code and, recursively, of the globals and closure values that it refers to."""
+    digest = hashlib.sha256()
+    _update(digest, function, set())
+    return digest.hexdigest()
+
+
+class _FingerprintCache(FunctionCache):  # type: ignore[misc]
+    """numba's on-disk function cache, keyed by `fingerprint` in addition to the signature."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._fingerprint = fingerprint(function)
+
+    def _index_key(self, signature: Any, codegen: Any) -> tuple[Any, ...]:
+        return (signature, codegen.magic_tuple(), self._fingerprint)
+
+
+def _update(digest: Any, value: Any, seen: set[int]) -> None:
+    """Feed what determines the compiled form of `value` to `digest`."""
+    if isinstance(value, Dispatcher):
+        value = value.py_func
+    if isinstance(value, python_types.FunctionType):
+        if id(value) in seen:
+            return
+        seen.add(id(value))
+        _update_code(digest, value.__code__)
+        for cell in value.__closure__ or ():
+            _update(digest, cell.cell_contents, seen)
+        for name in sorted(_names(value.__code__)):
+            if name in value.__globals__:
+                _update(digest, value.__globals__[name], seen)
+    elif isinstance(value, np.ndarray):
+        digest.update(repr((value.dtype, value.shape)).encode() + value.tobytes())
+    elif isinstance(value, python_types.ModuleType):
+        source = getattr(value, "__file__", None)
+        if source and "site-packages" not in source and "lib/python" not in source:
+            digest.update(Path(source).read_bytes())
+    else:
+        digest.update(repr(value).encode())
+
+
+def _update_code(digest: Any, code: python_types.CodeType) -> None:
+    """Feed a code object's instructions, names and constants (nested functions included) to `digest`."""
+    digest.update(code.co_code + repr((code.co_names, code.co_varnames, code.co_freevars)).encode())
+    for constant in code.co_consts:
+        if isinstance(constant, python_types.CodeType):
+            _update_code(digest, constant)
+        else:
+            digest.update(repr(constant).encode())
+
+
+def _names(code: python_types.CodeType) -> set[str]:
+    """The global and attribute names used by a code object and those nested in it."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, python_types.CodeType):
+            names |= _names(constant)
+    return names

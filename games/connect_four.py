@@ -1,0 +1,87 @@
+"""Connect Four on bitboards: players drop stones into columns; `connect` in a line wins, a full board is a draw.
+
+A column takes rows + 1 bits, its lowest cell first and an always empty bit on top (John Tromp's layout), so a line
+in direction d is found by shifting: b & b >> d & b >> 2d ... Actions are columns from the left; their names, and the
+digits under a rendered board, count from 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from games import text
+from games.rules import LiftedGame, lift
+
+
+def make(rows: int = 6, columns: int = 7, connect: int = 4) -> LiftedGame:
+    """The game on `rows` x `columns`, at most 64 bits with one spare row; `connect` stones in a line win."""
+    if rows < 1 or columns < 1 or (rows + 1) * columns > 64:
+        raise ValueError(f"rows, columns must be positive with (rows + 1) * columns <= 64, got {rows}, {columns}")
+    if not 2 <= connect <= max(rows, columns):
+        raise ValueError(f"connect must be between 2 and the longer side {max(rows, columns)}, got {connect}")
+    height = rows + 1
+    directions = (1, height - 1, height, height + 1)
+
+    def play(s: Any, a: int) -> None:
+        mover = s.to_play
+        occupied = s.stones[0] | s.stones[1]
+        column = np.uint64((1 << rows) - 1) << np.uint64(a * height)
+        stones = s.stones[mover] | ((occupied + (np.uint64(1) << np.uint64(a * height))) & column)
+        s.stones[mover] = stones
+        s.ply += 1
+        s.to_play = 1 - mover
+        for direction in directions:
+            line = stones
+            for k in range(1, connect):
+                line &= stones >> np.uint64(k * direction)
+            if line != 0:
+                s.terminal = 1
+                s.returns[mover] = 1
+                s.returns[1 - mover] = -1
+        if s.ply == rows * columns:
+            s.terminal = 1
+
+    def legal(s: Any, mask: Any) -> None:
+        occupied = s.stones[0] | s.stones[1]
+        for a in range(columns):
+            mask[a] = (occupied >> np.uint64(a * height + rows - 1)) & np.uint64(1) == 0
+
+    def observe(s: Any, planes: Any) -> None:
+        for a in range(columns):
+            for row in range(rows):
+                bit = np.uint64(a * height + row)
+                planes[0, rows - 1 - row, a] = (s.stones[s.to_play] >> bit) & np.uint64(1)
+                planes[1, rows - 1 - row, a] = (s.stones[1 - s.to_play] >> bit) & np.uint64(1)
+
+    def transform(s: Any, k: int, t: Any) -> None:
+        column = np.uint64((1 << height) - 1)
+        for player in range(2):
+            t.stones[player] = 0
+            for a in range(columns):
+                bits = (s.stones[player] >> np.uint64(a * height)) & column
+                t.stones[player] |= bits << np.uint64((columns - 1 - a) * height)
+
+    def cells(s: Any) -> Any:
+        bits = [[[int(s.stones[p]) >> (a * height + r) & 1 for a in range(columns)] for r in range(rows)] for p in (0, 1)]
+        return (np.array(bits[0]) + 2 * np.array(bits[1]))[::-1]
+
+    def parse(board: str, s: Any) -> None:
+        grid = text.read_board(board, rows, columns)[::-1]
+        moves = text.alternating_moves(grid)
+        ...
+
+    return lift(
+        "connect_four",
+        num_actions=columns,
+        observation_shape=(2, rows, columns),
+        fields=[("stones", "u8", (2,))],
+        play=play,
+        legal=legal,
+        observe=observe,
+        symmetries=2,
+        transform=transform,
+        transform_action=lambda a, k: columns - 1 - a if k else a,
+        action_name=lambda a: str(a + 1),
+    )

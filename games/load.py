@@ -1,0 +1,99 @@
+"""Finding games: `connect_four`, `connect_four:rows=6,columns=7`, or `path/to/my_game.py:size=5`."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import games
+from games.rules import Game, LiftedGame
+
+
+@lru_cache(maxsize=64)
+def load(spec: str) -> Game:
+    """The game named by `spec`: a name or the path of a Python file, then options as `:key=value,key=value`.
+
+    A game's file has a function `make(**options)` that returns a `Game`.
+
+    Raises:
+        ValueError: no such game, no such option, or a value that the game refuses.
+    """
+    name, _, text = spec.partition(":")
+    make = _make(_module(name), name)
+    options = _options(make, name, text)
+    try:
+        game = make(**options)
+    except TypeError as error:
+        raise ValueError(f"game {spec!r}: {error}") from error
+    return replace(game, spec=spec) if isinstance(game, LiftedGame) else game
+
+
+def names() -> list[str]:
+    """The games that come with this package, in alphabetical order."""
+    modules = [module.name for module in pkgutil.iter_modules(games.__path__)]
+    return [name for name in sorted(modules) if "\ndef make(" in _source(name)]
+
+
+def options(name: str) -> dict[str, Any]:
+    """The options of game `name` with their defaults."""
+    parameters = inspect.signature(_make(_module(name), name)).parameters
+    return {parameter.name: parameter.default for parameter in parameters.values()}
+
+
+def _source(name: str) -> str:
+    """The text of a module of this package."""
+    return Path(games.__path__[0], f"{name}.py").read_text(encoding="utf-8")
+
+
+def _module(name: str) -> ModuleType:
+    """The module that holds game `name`, a name in this package or the path of a file."""
+    if name.endswith(".py"):
+        path = Path(name)
+        if not path.is_file():
+            raise ValueError(f"game file {name!r} does not exist")
+        specification = importlib.util.spec_from_file_location(path.stem, path)
+        assert specification is not None and specification.loader is not None
+        module = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(module)
+        return module
+    if name not in names():
+        raise ValueError(f"unknown game {name!r}: known are {', '.join(names())}, or give a path to a .py file")
+    return importlib.import_module(f"games.{name}")
+
+
+def _make(module: ModuleType, name: str) -> Callable[..., Game]:
+    """The factory in a game's module."""
+    make = getattr(module, "make", None)
+    if not callable(make):
+        raise ValueError(f"game {name!r} has no function make(**options)")
+    return cast("Callable[..., Game]", make)
+
+
+def _options(make: Callable[..., Game], name: str, text: str) -> dict[str, Any]:
+    """Parse `key=value,key=value` against the parameters of `make`."""
+    parameters = inspect.signature(make).parameters
+    parsed: dict[str, Any] = {}
+    for item in filter(None, text.split(",")):
+        key, equals, value = item.partition("=")
+        if not equals or key not in parameters:
+            allowed = ", ".join(f"{p.name}={p.default}" for p in parameters.values()) or "none"
+            raise ValueError(f"game {name!r} has no option {item!r}: its options are {allowed}")
+        default = parameters[key].default
+        try:
+            literal = ast.literal_eval(value) if not isinstance(default, str) else value
+        except (ValueError, SyntaxError):
+            literal = value
+        allowed_types = (int, float) if isinstance(default, float) else (type(default),)
+        if type(literal) not in allowed_types:
+            raise ValueError(f"option {key} of game {name!r} must be {type(default).__name__}, got {value!r}")
+        parsed[key] = type(default)(literal)
+    return parsed
