@@ -1,0 +1,116 @@
+"""What commands have in common when they report: their outcome, JSON files, error lines and consoles."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command found.
+
+    Attributes:
+        data: the machine-readable result, written by `--json`; numbers that are not finite become null.
+        code: the exit code; 1 says that the command ran and its answer is bad news.
+    """
+
+    data: Mapping[str, Any]
+    code: int = 0
+
+
+def console() -> Console:
+    """A console on standard output, made when it is needed so that redirection is respected."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+def table(title: str, *columns: str, left: int = 1) -> Table:
+    """An empty table whose first `left` columns are aligned left and the others right."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+    for index, column in enumerate(columns):
+        made.add_column(column, justify="left" if index < left else "right", overflow="fold")
+    return made
+
+
+def one_line(error: BaseException) -> str:
+    """An error as one line of text."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f": {error.filename}" if error.filename is not None else ""
+        return f"{error.strerror}{place}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def parsing_error(error: BaseException) -> str:
+    """A parser's complaint as one line that names the option as the user wrote it."""
+    return re.sub(r'^Parser key "([^"]*)":', lambda match: f"--{match[1]}:", one_line(error))
+
+
+def check_writable(path: Path) -> None:
+    """Fail before the work rather than after it.
+
+    Raises:
+        ValueError: `path` is a folder, or lies in no folder.
+        OSError: the folder cannot be written to.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"--json needs a file in an existing folder, got {str(path)!r}")
+    if not _is_device(path):
+        _replace(_scratch(path), None, "")
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write `data` to `path` as a whole or not at all; a device or pipe simply gets it."""
+    text = json.dumps(_finite(data), indent=2, ensure_ascii=False) + "\n"
+    if _is_device(path):
+        path.write_text(text, encoding="utf-8")
+    else:
+        _replace(_scratch(path), path, text)
+
+
+def _is_device(path: Path) -> bool:
+    return path.exists() and not path.is_file()
+
+
+def _scratch(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def _replace(scratch: Path, path: Path | None, text: str) -> None:
+    """Write `text` to `scratch`, then move it to `path` or, without one, remove it again."""
+    try:
+        with scratch.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if path is not None:
+            scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _finite(value: Any) -> Any:
+    """`value` with numpy numbers made plain and non-finite ones null, as JSON has neither."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _finite(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
