@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import config, njit
+from numba import njit
+from numba.core import config
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
@@ -26,10 +27,10 @@ def compiled(function: Callable[..., Any], signature: Any) -> Any:
     Returns the compiled dispatcher: kernels may close over it, and `entry` gives its fast entry point. With
     NUMBA_DISABLE_JIT=1 it is `function` itself.
     """
-    if config.DISABLE_JIT:
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
         return function
     dispatcher = njit(nogil=True)(function)
-    dispatcher._cache = _FingerprintCache(function)
+    dispatcher._cache = _FingerprintCache(function)  # type: ignore[attr-defined]
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
@@ -40,7 +41,7 @@ def entry(dispatcher: Any) -> Callable[..., Any]:
 
     It takes arguments of exactly the compiled types (array dtypes and contiguity are the caller's duty).
     """
-    if config.DISABLE_JIT:
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
         return dispatcher  # type: ignore[no-any-return]
     (overload,) = dispatcher.overloads.values()
     return overload.entry_point  # type: ignore[no-any-return]
@@ -58,11 +59,11 @@ def fingerprint(function: Callable[..., Any]) -> str:
     return digest.hexdigest()
 
 
-class _FingerprintCache(FunctionCache):  # type: ignore[misc]
+class _FingerprintCache(FunctionCache):
     """numba's on-disk function cache, keyed by `fingerprint` in addition to the signature."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function)
+        super().__init__(function)  # type: ignore[no-untyped-call]
         self._fingerprint = fingerprint(function)
 
     def _index_key(self, signature: Any, codegen: Any) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from games import text
+from games import boards
 from games.rules import LiftedGame, lift
 
 
@@ -22,31 +22,26 @@ def make(rows: int = 6, columns: int = 7, connect: int = 4) -> LiftedGame:
     if not 2 <= connect <= max(rows, columns):
         raise ValueError(f"connect must be between 2 and the longer side {max(rows, columns)}, got {connect}")
     height = rows + 1
-    directions = (1, height - 1, height, height + 1)
+    board = boards.Board(column_names=tuple(str(a + 1) for a in range(columns)), row_names=("",) * rows)
 
     def play(s: Any, a: int) -> None:
         mover = s.to_play
-        occupied = s.stones[0] | s.stones[1]
         column = np.uint64((1 << rows) - 1) << np.uint64(a * height)
-        stones = s.stones[mover] | ((occupied + (np.uint64(1) << np.uint64(a * height))) & column)
+        stones = s.stones[mover] | (((s.stones[0] | s.stones[1]) + (np.uint64(1) << np.uint64(a * height))) & column)
         s.stones[mover] = stones
         s.ply += 1
         s.to_play = 1 - mover
-        for direction in directions:
+        s.terminal = s.ply == rows * columns
+        for direction in (1, height - 1, height, height + 1):
             line = stones
             for k in range(1, connect):
                 line &= stones >> np.uint64(k * direction)
             if line != 0:
-                s.terminal = 1
-                s.returns[mover] = 1
-                s.returns[1 - mover] = -1
-        if s.ply == rows * columns:
-            s.terminal = 1
+                boards.finish(s, mover)
 
     def legal(s: Any, mask: Any) -> None:
-        occupied = s.stones[0] | s.stones[1]
         for a in range(columns):
-            mask[a] = (occupied >> np.uint64(a * height + rows - 1)) & np.uint64(1) == 0
+            mask[a] = ((s.stones[0] | s.stones[1]) >> np.uint64(a * height + rows - 1)) & np.uint64(1) == 0
 
     def observe(s: Any, planes: Any) -> None:
         for a in range(columns):
@@ -63,14 +58,18 @@ def make(rows: int = 6, columns: int = 7, connect: int = 4) -> LiftedGame:
                 bits = (s.stones[player] >> np.uint64(a * height)) & column
                 t.stones[player] |= bits << np.uint64((columns - 1 - a) * height)
 
-    def cells(s: Any) -> Any:
-        bits = [[[int(s.stones[p]) >> (a * height + r) & 1 for a in range(columns)] for r in range(rows)] for p in (0, 1)]
-        return (np.array(bits[0]) + 2 * np.array(bits[1]))[::-1]
+    def render(s: Any) -> str:
+        bits = [(int(s.stones[0]) >> bit & 1) + 2 * (int(s.stones[1]) >> bit & 1) for bit in range(height * columns)]
+        return board.draw(s, np.reshape(bits, (columns, height)).T[-2::-1])
 
-    def parse(board: str, s: Any) -> None:
-        grid = text.read_board(board, rows, columns)[::-1]
-        moves = text.alternating_moves(grid)
-        ...
+    def parse(diagram: str, s: Any) -> None:
+        cells, ply = board.read(diagram)
+        stones = cells.reshape(rows, columns)[::-1]
+        if np.any((stones[1:] != 0) & (stones[:-1] == 0)):
+            raise ValueError("stones cannot stand above an empty cell")
+        for player in range(2):
+            s.stones[player] = sum(1 << int(a * height + row) for row, a in np.argwhere(stones == player + 1))
+        boards.set_line_game(s, cells, ply, rows, connect)
 
     return lift(
         "connect_four",
@@ -84,4 +83,6 @@ def make(rows: int = 6, columns: int = 7, connect: int = 4) -> LiftedGame:
         transform=transform,
         transform_action=lambda a, k: columns - 1 - a if k else a,
         action_name=lambda a: str(a + 1),
+        render=render,
+        parse=parse,
     )

@@ -61,7 +61,8 @@ def _module(name: str) -> ModuleType:
         if not path.is_file():
             raise ValueError(f"game file {name!r} does not exist")
         specification = importlib.util.spec_from_file_location(path.stem, path)
-        assert specification is not None and specification.loader is not None
+        assert specification is not None
+        assert specification.loader is not None
         module = importlib.util.module_from_spec(specification)
         specification.loader.exec_module(module)
         return module

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from numba import boolean, float32, from_dtype, int64, types, uint64, void
 
 from games import kernels, text
-from games.compile import compiled, entry, kernel
+from games.compile import compiled, kernel
 
 Positions = npt.NDArray[np.void]
 """A batch of positions: a one-dimensional, C-contiguous array of a game's `dtype`."""
@@ -102,7 +102,7 @@ class LiftedGame:
     renderer: Callable[[np.void], str] | None
     parser: Callable[[str, np.void], None] | None
     spec: str = ""
-    _compiled: dict[str, Any] = field(default_factory=dict)
+    memo: dict[str, Any] = field(default_factory=dict)
 
     def __reduce__(self) -> tuple[Any, ...]:
         from games.load import load
@@ -164,7 +164,7 @@ class LiftedGame:
         return returns, plies
 
     def perft(self, position: Positions, depth: int) -> tuple[list[int], list[int]]:
-        """Count move sequences from `position` `[1]`: for each length 0 to `depth`, all of them and those ending the game."""
+        """Count move sequences from `position` `[1]` by length, 0 to `depth`: all, and those that end the game."""
         path = np.repeat(self._checked(position), depth + 1)
         counts = np.zeros((2, depth + 1), np.int64)
         self._perft(path, np.zeros((depth + 1, self.num_actions), np.bool_), counts[0], counts[1])
@@ -176,6 +176,8 @@ class LiftedGame:
     def parse(self, board: str) -> Positions:
         position = self.initial()
         (self.parser or text.load)(board, position[0])
+        if self.render(position[0]).split() != board.split():
+            raise ValueError(f"this is no position of {self.name}; nearest to it is\n{self.render(position[0])}")
         return position
 
     def _checked(self, positions: Positions) -> Positions:
@@ -198,18 +200,23 @@ class LiftedGame:
         return types.Array(self.record, 1, "C", aligned=False)
 
     def rule(self, name: str) -> Any:
-        """The compiled scalar rule `name` (`play`, `legal`, `observe`, `transform` or `playout`), for use in kernels."""
-        if name not in self._compiled:
+        """Compiled for use in kernels: `play`, `legal`, `observe`, `transform` or `playout`, a random game."""
+        if name not in self.memo:
             mask, planes = boolean[::1], float32[:, :, ::1]
             if name == "playout":
                 function = kernels.playout_factory(self.rule("play"), self.rule("legal"))
                 signature = int64(self.record, uint64, mask)
             else:
                 function = self.rules[name]
-                arguments = {"play": (int64,), "legal": (mask,), "observe": (planes,), "transform": (int64, self.record)}
+                arguments = {
+                    "play": (int64,),
+                    "legal": (mask,),
+                    "observe": (planes,),
+                    "transform": (int64, self.record),
+                }
                 signature = void(self.record, *arguments[name])
-            self._compiled[name] = compiled(function, signature)
-        return self._compiled[name]
+            self.memo[name] = compiled(function, signature)
+        return self.memo[name]
 
     @cached_property
     def _step(self) -> Callable[..., int]:
@@ -309,7 +316,7 @@ def lift(
         players=players,
         num_actions=num_actions,
         observation_shape=observation_shape,
-        dtype=cast("np.dtype[np.void]", np.dtype((np.record, [*header, *fields]))),
+        dtype=np.dtype((np.record, [*header, *fields])),
         zero_sum=players == 2 if zero_sum is None else zero_sum,
         action_symmetries=table,
         rules={key: rule for key, rule in rules.items() if rule is not None},
