@@ -1,0 +1,76 @@
+"""The direct end of the spectrum: whole searches in one compiled loop, with rollouts for values and no evaluator.
+
+It makes the same trees, bit for bit, as `Search.advance` does round by round.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import boolean, float64, int64, types, typeof, uint64, void
+
+from games import LiftedGame
+from games.compile import kernel
+from hybrid.tree import allocate
+from hybrid.tree_kernels import attach, backup, descend, expand, rollout_seed
+
+if TYPE_CHECKING:
+    from hybrid.search import Search
+
+
+def run(game: LiftedGame, search: Search, rows: Any, simulations: int) -> None:
+    """Run up to `simulations` further simulations in each of `rows` `[R]`, within the budgets."""
+    config = search.config
+    scratch = np.empty(1, game.dtype)
+    mask = np.empty(game.num_actions, np.bool_)
+    parameters = np.array([config.exploration, config.c_base, config.fpu_reduction])
+    state = (search.seeds, search.budget, search.done, search.plies, search.over)
+    _loop(game)(search.tree, search.positions, rows, simulations, game.zero_sum, *state, parameters, scratch, mask)
+
+
+def _loop(game: LiftedGame) -> Callable[..., None]:
+    """The compiled loop over one game's rules, made once a game."""
+    if "direct" not in game.memo:
+        tree = typeof(allocate(1, 1, 1, 1, logits=True))
+        nodes = types.Array(game.record, 2, "C", aligned=False)
+        counters = (uint64[::1], int64[::1], int64[::1], int64[::1], boolean[::1])
+        signature = void(tree, nodes, int64[::1], int64, boolean, *counters, float64[::1], game.records, boolean[::1])
+        rules = (game.rule("play"), game.rule("legal"), game.rule("playout"))
+        game.memo["direct"] = kernel(loop_factory, signature, *rules)
+    return game.memo["direct"]  # type: ignore[no-any-return]
+
+
+def loop_factory(play, legal, playout):
+    """`loop(...)`: simulations in each of `rows` until `simulations` more are done, the budget is spent or the root proven."""
+
+    def loop(tree, positions, rows, simulations, zero_sum, seeds, budget, done, plies, over, parameters, scratch, mask):
+        logits = np.zeros(mask.shape[0], np.float32)
+        for b in rows:
+            goal = min(budget[b], done[b] + simulations)
+            while not over[b] and done[b] < goal:
+                leaf, slot = descend(tree, b, parameters[0], parameters[1], parameters[2])
+                if slot >= 0:
+                    parent = leaf
+                    scratch[0] = positions[b, parent]
+                    play(scratch[0], np.int64(tree.action[b, parent, slot]))
+                    leaf = attach(tree, b, parent, slot, scratch[0].to_play)
+                    positions[b, leaf] = scratch[0]
+                    tree.solved[b, leaf] = scratch[0].terminal
+                    tree.value[b, leaf] = scratch[0].returns
+                if tree.solved[b, leaf] == 0:
+                    scratch[0] = positions[b, leaf]
+                    mask[:] = False
+                    legal(scratch[0], mask)
+                    expand(tree, b, leaf, mask, logits, 0.0)
+                    simulation = 0 if leaf == 0 else done[b] + 1
+                    plies[b] += playout(scratch[0], rollout_seed(seeds[b], simulation), mask)
+                    tree.value[b, leaf] = scratch[0].returns
+                backup(tree, b, leaf, zero_sum)
+                if leaf != 0:
+                    done[b] += 1
+                over[b] = tree.solved[b, 0] == 1
+
+    return loop

@@ -1,0 +1,281 @@
+"""The steps of a simulation, compiled: descend, attach a leaf, expand it, back its value up; and what a root tells.
+
+Independent of the game. `b` is a row, the rest as in `hybrid.tree`. Functions mutate `tree`. PUCT is AlphaZero's
+(Silver et al. 2018, Science 362, supplementary "Search"); proofs are MCTS-Solver's (Winands et al. 2008) extended
+to draws: a node is proven by a winning child, or when all its children are proven.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from games.kernels import mix
+from hybrid.tree import UNPROVEN
+
+TIE_BREAK = 1e-4
+"""Seeded noise on the logits of a prior without a network; far below any difference that matters."""
+
+
+@njit
+def unit(x):
+    """Map a random `uint64` to [0, 1)."""
+    return np.float64(x >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@njit
+def select_edge(tree, b, node, c_puct, c_base, fpu_reduction):
+    """The slot that maximises Q + U at an expanded, unsolved node.
+
+    U = c(s) P(s, a) sqrt(N(s)) / (1 + N(s, a)) with c(s) = c_puct + log((1 + N(s) + c_base) / c_base). Unvisited edges
+    take the node's mean value less `fpu_reduction * sqrt(prior mass visited)`. Proven losses are never selected.
+    """
+    simulations = tree.visits[b, node] - 1
+    exploration = c_puct + math.log((1.0 + simulations + c_base) / c_base)
+    scale = exploration * math.sqrt(max(simulations, 1))
+    mean = tree.total[b, node, tree.to_play[b, node]] / tree.visits[b, node]
+    first_play = mean - fpu_reduction * math.sqrt(max(np.float64(tree.explored[b, node]), 0.0))
+    best = -1
+    best_score = -np.inf
+    for slot in range(tree.edges[b, node]):
+        proof = np.float64(tree.edge_proof[b, node, slot])
+        if proof == -1.0:
+            continue
+        visits = tree.edge_visits[b, node, slot]
+        if proof != UNPROVEN:
+            q = proof
+        elif visits > 0:
+            q = tree.edge_total[b, node, slot] / visits
+        else:
+            q = first_play
+        score = q + scale * np.float64(tree.prior[b, node, slot]) / (1 + visits)
+        if score > best_score:
+            best = slot
+            best_score = score
+    return best
+
+
+@njit
+def descend(tree, b, c_puct, c_base, fpu_reduction):
+    """Follow the best edges from the root; `(node, slot)` of an edge without a child, or `(leaf, -1)`.
+
+    A leaf is a solved node, or a root that has not been expanded.
+    """
+    node = 0
+    while tree.solved[b, node] == 0 and tree.edges[b, node] > 0:
+        slot = select_edge(tree, b, node, c_puct, c_base, fpu_reduction)
+        child = tree.child[b, node, slot]
+        if child < 0:
+            return node, slot
+        node = child
+    return node, -1
+
+
+@njit
+def plant(tree, b, seed, to_play):
+    """Make the root, not expanded, the only node of a tree."""
+    tree.size[b] = 0
+    _append(tree, b, -1, -1, to_play, mix(seed))
+
+
+@njit
+def attach(tree, b, node, slot, to_play):
+    """Append the child at an edge, not expanded; returns its node."""
+    leaf = tree.size[b]
+    action = np.uint64(tree.action[b, node, slot])
+    _append(tree, b, node, slot, to_play, mix(tree.key[b, node] ^ (action + np.uint64(1))))
+    tree.child[b, node, slot] = leaf
+    tree.explored[b, node] += tree.prior[b, node, slot]
+    return leaf
+
+
+@njit
+def _append(tree, b, parent, parent_edge, to_play, key):
+    node = tree.size[b]
+    tree.size[b] = node + 1
+    tree.parent[b, node] = parent
+    tree.parent_edge[b, node] = parent_edge
+    tree.to_play[b, node] = to_play
+    tree.edges[b, node] = 0
+    tree.solved[b, node] = 0
+    tree.visits[b, node] = 0
+    tree.total[b, node] = 0.0
+    tree.explored[b, node] = 0.0
+    tree.key[b, node] = key
+
+
+@njit
+def expand(tree, b, node, legal, logits, prior_weight):
+    """Make the edges of a node: its legal actions with prior softmax(prior_weight * logits).
+
+    What the network's weight leaves is filled with seeded noise of size `TIE_BREAK`, so that a uniform prior has no
+    preferred order. `legal` and `logits` are `[A]`.
+    """
+    slots = 0
+    peak = -np.inf
+    for action in range(legal.shape[0]):
+        if legal[action]:
+            noise = unit(mix(tree.key[b, node] ^ np.uint64(action + 1) ^ np.uint64(0xA5A5A5A5A5A5A5A5)))
+            logit = prior_weight * np.float64(logits[action]) + (1.0 - prior_weight) * TIE_BREAK * noise
+            tree.action[b, node, slots] = action
+            tree.child[b, node, slots] = -1
+            tree.prior[b, node, slots] = logit
+            tree.edge_visits[b, node, slots] = 0
+            tree.edge_total[b, node, slots] = 0.0
+            tree.edge_proof[b, node, slots] = UNPROVEN
+            if tree.logits.shape[1] > 0:
+                tree.logits[b, node, slots] = logits[action]
+            peak = max(peak, logit)
+            slots += 1
+    total = 0.0
+    for slot in range(slots):
+        weight = math.exp(np.float64(tree.prior[b, node, slot]) - peak)
+        tree.prior[b, node, slot] = weight
+        total += weight
+    for slot in range(slots):
+        tree.prior[b, node, slot] = np.float64(tree.prior[b, node, slot]) / total
+    tree.edges[b, node] = slots
+
+
+@njit
+def backup(tree, b, leaf, zero_sum):
+    """Count a leaf's value at itself and at the edges and nodes above; carry proofs up."""
+    proving = zero_sum and tree.solved[b, leaf] == 1
+    node = leaf
+    _count(tree, b, leaf, leaf)
+    while tree.parent[b, node] >= 0:
+        parent = tree.parent[b, node]
+        slot = tree.parent_edge[b, node]
+        tree.edge_visits[b, parent, slot] += 1
+        tree.edge_total[b, parent, slot] += np.float64(tree.value[b, leaf, tree.to_play[b, parent]])
+        _count(tree, b, parent, leaf)
+        if proving:
+            proving = prove(tree, b, parent, slot, node)
+        node = parent
+
+
+@njit
+def _count(tree, b, node, leaf):
+    tree.visits[b, node] += 1
+    for player in range(tree.value.shape[2]):
+        tree.total[b, node, player] += np.float64(tree.value[b, leaf, player])
+
+
+@njit
+def prove(tree, b, parent, slot, child):
+    """Note a solved child at its edge; whether that solves the parent too."""
+    mover = tree.to_play[b, parent]
+    tree.edge_proof[b, parent, slot] = tree.value[b, child, mover]
+    best = -1
+    best_proof = -np.inf
+    for other in range(tree.edges[b, parent]):
+        proof = tree.edge_proof[b, parent, other]
+        if proof == UNPROVEN:
+            if tree.edge_proof[b, parent, slot] < 1.0:
+                return False
+        elif proof > best_proof:
+            best_proof = proof
+            best = tree.child[b, parent, other]
+    tree.solved[b, parent] = 1
+    for player in range(tree.value.shape[2]):
+        tree.value[b, parent, player] = tree.value[b, best, player]
+    return True
+
+
+def reroot(tree, b, root, kept):
+    """Make `root` node 0 and drop what is not below it; `kept` `[N]` takes the old nodes, their number is returned.
+
+    Nodes keep their order, so they move to lower indices only.
+    """
+    count = 0
+    moved = np.full(tree.size[b], -1, np.int32)
+    for node in range(root, tree.size[b]):
+        if node != root and moved[tree.parent[b, node]] < 0:
+            continue
+        moved[node] = count
+        kept[count] = node
+        _move(tree, b, node, count)
+        tree.parent[b, count] = -1 if node == root else moved[tree.parent[b, node]]
+        if node != root:
+            tree.child[b, tree.parent[b, count], tree.parent_edge[b, count]] = count
+        count += 1
+    tree.size[b] = count
+    return np.int64(count)
+
+
+@njit
+def _move(tree, b, source, target):
+    tree.parent_edge[b, target] = tree.parent_edge[b, source]
+    tree.to_play[b, target] = tree.to_play[b, source]
+    tree.edges[b, target] = tree.edges[b, source]
+    tree.solved[b, target] = tree.solved[b, source]
+    tree.visits[b, target] = tree.visits[b, source]
+    tree.total[b, target] = tree.total[b, source]
+    tree.explored[b, target] = tree.explored[b, source]
+    tree.value[b, target] = tree.value[b, source]
+    tree.key[b, target] = tree.key[b, source]
+    for slot in range(tree.edges[b, source]):
+        tree.action[b, target, slot] = tree.action[b, source, slot]
+        tree.child[b, target, slot] = -1
+        tree.prior[b, target, slot] = tree.prior[b, source, slot]
+        if tree.logits.shape[1] > 0:
+            tree.logits[b, target, slot] = tree.logits[b, source, slot]
+        tree.edge_visits[b, target, slot] = tree.edge_visits[b, source, slot]
+        tree.edge_total[b, target, slot] = tree.edge_total[b, source, slot]
+        tree.edge_proof[b, target, slot] = tree.edge_proof[b, source, slot]
+
+
+@njit
+def rollout_seed(seed, simulation):
+    """The seed of the rollout from a search's leaf; simulations count from 1, and 0 is the root's own evaluation."""
+    return mix(seed ^ mix(np.uint64(simulation)))
+
+
+def plant_rows(tree, rows, seeds, to_play):
+    """`plant` in `rows` `[R]`; `seeds` is `[B]`, `to_play` `[R]`."""
+    for index in range(rows.shape[0]):
+        plant(tree, rows[index], seeds[rows[index]], to_play[index])
+
+
+def select_rows(tree, rows, c_puct, c_base, fpu_reduction, nodes, slots):
+    """`descend` in `rows` `[R]`, into `nodes` and `slots` `[R]`."""
+    for index in range(rows.shape[0]):
+        nodes[index], slots[index] = descend(tree, rows[index], c_puct, c_base, fpu_reduction)
+
+
+def attach_rows(tree, rows, nodes, slots, to_play, terminal, returns, added):
+    """`attach` a child at each edge, solved where it is terminal; `added` `[R]` takes the new nodes."""
+    for index in range(rows.shape[0]):
+        b = rows[index]
+        leaf = attach(tree, b, nodes[index], slots[index], to_play[index])
+        tree.solved[b, leaf] = terminal[index]
+        tree.value[b, leaf] = returns[index]
+        added[index] = leaf
+
+
+def expand_rows(tree, rows, leaves, legal, logits, values, prior_weight):
+    """`expand` each leaf and note its `values` `[R, P]`."""
+    for index in range(rows.shape[0]):
+        b, leaf = rows[index], leaves[index]
+        expand(tree, b, leaf, legal[index], logits[index], prior_weight)
+        tree.value[b, leaf] = values[index]
+
+
+def backup_rows(tree, rows, leaves, zero_sum, done, over):
+    """`backup` each leaf; a simulation is counted in `done` `[B]`, and a row is `over` once its root is proven."""
+    for index in range(rows.shape[0]):
+        b = rows[index]
+        backup(tree, b, leaves[index], zero_sum)
+        if leaves[index] != 0:
+            done[b] += 1
+        over[b] = tree.solved[b, 0] == 1
+
+
+def rollout_seeds(rows, seeds, done, leaves, out):
+    """`rollout_seed` for each leaf, into `out` `[R]`."""
+    for index in range(rows.shape[0]):
+        b = rows[index]
+        out[index] = rollout_seed(seeds[b], 0 if leaves[index] == 0 else done[b] + 1)
