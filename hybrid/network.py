@@ -1,0 +1,85 @@
+"""The policy/value network in torch: what the learner trains; on CPU it is played through `hybrid.onnx_model`.
+
+Shapes: B positions, observations `[C, H, W]`, F channels, A actions, P players.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hybrid.network_config import NetworkConfig, NetworkShape, Weights, check_weights
+
+if TYPE_CHECKING:
+    from hybrid.checkpoint import Checkpoint
+
+
+class Block(nn.Module):
+    """`[B, F, H, W]` to the same: `x + gain * conv(relu(conv(relu(x))))`."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.gain = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner: Tensor = self.second(torch.relu(self.first(torch.relu(x))))
+        return x + self.gain * inner
+
+
+class Network(nn.Module):
+    """A residual policy/value network without normalisation layers.
+
+    A 3x3 convolution, gated residual blocks, one 1x1 convolution for both heads; the policy is linear in its flattened
+    channels, the value has a hidden layer over its own and over the trunk's mean and maximum (Wu 2019, section 3.3).
+    """
+
+    def __init__(self, config: NetworkConfig, shape: NetworkShape, weights: Weights) -> None:
+        super().__init__()
+        self.config, self.shape = config, shape
+        channels, heads = config.channels, config.policy_channels + config.value_channels
+        with torch.device("meta"):  # draws no random numbers: the weights are given
+            self.stem = nn.Conv2d(shape.observation[0], channels, 3, padding=1)
+            self.blocks = nn.Sequential(*(Block(channels) for _ in range(config.blocks)))
+            self.heads = nn.Conv2d(channels, heads, 1)
+            self.policy = nn.Linear(config.policy_channels * shape.cells, shape.actions)
+            self.hidden = nn.Linear(config.value_channels * shape.cells + 2 * channels, config.value_hidden)
+            self.value = nn.Linear(config.value_hidden, shape.value_outputs)
+        self.to_empty(device="cpu")
+        load_weights(self, weights)
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        """From planes `[B, C, H, W]`, logits `[B, A]` and values `[B, P]` in turn order beginning with the mover."""
+        trunk = torch.relu(self.blocks(self.stem(planes)))
+        heads = torch.relu(self.heads(trunk))
+        policy, value = heads[:, : self.config.policy_channels], heads[:, self.config.policy_channels :]
+        features = torch.cat((value.flatten(1), trunk.mean((2, 3)), trunk.amax((2, 3))), 1)
+        values = torch.tanh(self.value(functional.relu(self.hidden(features))))
+        if self.shape.zero_sum:
+            values = torch.cat((values, -values), 1)
+        return self.policy(policy.flatten(1)), values
+
+
+def from_checkpoint(checkpoint: Checkpoint) -> Network:
+    """The network of a checkpoint."""
+    return Network(checkpoint.config, checkpoint.shape, checkpoint.weights)
+
+
+def load_weights(network: Network, weights: Weights) -> None:
+    """Copy `weights` into `network`, wherever that lives. Raises ValueError where they do not fit."""
+    check_weights(weights, network.config, network.shape)
+    network.load_state_dict({name: torch.from_numpy(np.array(weight)) for name, weight in weights.items()})
+
+
+def weights_of(network: Network) -> dict[str, npt.NDArray[np.float32]]:
+    """A copy of the network's weights by name."""
+    state = network.state_dict()
+    return {
+        name: weight.detach().to("cpu", torch.float32, copy=True).contiguous().numpy() for name, weight in state.items()
+    }

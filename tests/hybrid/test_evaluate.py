@@ -1,0 +1,111 @@
+"""Evaluators: values reach the right player."""
+
+import numpy as np
+import pytest
+
+import games
+from games import lift
+from hybrid.checkpoint import Checkpoint
+from hybrid.evaluate import NetworkEvaluator, UniformEvaluator, load_evaluator, per_player
+from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
+from hybrid.runtime import OnnxRuntime
+
+CONFIG = NetworkConfig(blocks=1, channels=4)
+
+
+class Turns:
+    """A runtime whose values tell the turn: mover 0.1, next 0.2, the one after 0.3."""
+
+    def __init__(self, players, actions):
+        self.players, self.actions = players, actions
+
+    def run(self, planes):
+        batch = len(planes)
+        turns = np.tile(np.float32([0.1, 0.2, 0.3][: self.players]), (batch, 1))
+        return np.zeros((batch, self.actions), np.float32), turns
+
+
+def three_players():
+    def play(s, a):
+        s.to_play = (s.to_play + 1) % 3
+        s.ply += 1
+        if s.ply == 6:
+            s.terminal = 1
+
+    def legal(s, mask):
+        mask[:] = True
+
+    def observe(s, planes):
+        planes[0, 0, 0] = s.ply
+
+    return lift(
+        "three",
+        num_actions=2,
+        players=3,
+        observation_shape=(1, 1, 1),
+        fields=[],
+        play=play,
+        legal=legal,
+        observe=observe,
+    )
+
+
+def test_values_are_rotated_from_turns_to_players():
+    game = three_players()
+    positions = np.concatenate([game.initial(), *[game.initial()] * 2])
+    positions = game.step(positions, [0, 0, 0])  # player 1 to move in all
+    positions[1:] = game.step(positions[1:], [0, 1])  # player 2
+    positions[2:] = game.step(positions[2:], [1])  # player 0
+    evaluator = NetworkEvaluator(game, Turns(3, 2))
+    logits, values = evaluator(positions)
+    assert logits.shape == (3, 2)
+    np.testing.assert_array_equal(values, np.float32([[0.3, 0.1, 0.2], [0.2, 0.3, 0.1], [0.1, 0.2, 0.3]]))
+    assert evaluator.evaluations == 3
+
+
+@pytest.mark.parametrize("players", [1, 2, 3, 5])
+def test_the_mover_always_gets_the_first_value(players):
+    rng = np.random.default_rng(players)
+    values, to_play = rng.random((50, players), np.float32), rng.integers(players, size=50).astype(np.uint8)
+    rotated = per_player(values, to_play)
+    for row in range(50):
+        order = [(to_play[row] + turn) % players for turn in range(players)]
+        assert rotated[row, order].tolist() == values[row].tolist()
+
+
+def test_uniform_knows_nothing():
+    game = games.load("connect_four")
+    logits, values = UniformEvaluator(game)(game.initial(4))
+    assert logits.shape == (4, 7)
+    assert values.shape == (4, 2)
+    assert not logits.any()
+    assert not values.any()
+    logits[:] = 1  # new arrays at each call
+    assert not UniformEvaluator(game)(game.initial(4))[0].any()
+
+
+def agent(game):
+    shape = NetworkShape.of(game)
+    weights = initial_weights(CONFIG, shape, np.random.default_rng(0))
+    return Checkpoint(weights=weights, config=CONFIG, shape=shape, game=game.spec)
+
+
+def test_the_network_sees_the_board_from_the_movers_side():
+    game = games.load("connect_four")
+    checkpoint = agent(game)
+    evaluator = load_evaluator(game, checkpoint)
+    positions = game.step(game.initial(3), [0, 3, 6])
+    positions = np.concatenate([game.initial(), positions])
+    logits, values = evaluator(positions)
+    expected, turns = OnnxRuntime(CONFIG, checkpoint.shape, checkpoint.weights).run(game.observe(positions))
+    np.testing.assert_array_equal(logits, expected)
+    np.testing.assert_array_equal(values[0], turns[0])  # player 0 moves first
+    np.testing.assert_array_equal(values[1:], turns[1:, ::-1])  # then player 1
+    assert evaluator.evaluations == 4
+
+
+@pytest.mark.parametrize("device", ["gpu", "cpu:1", "cuda:x", ""])
+def test_unknown_devices_are_refused(device):
+    game = games.load("connect_four")
+    with pytest.raises(ValueError, match="device must be cpu, cuda or cuda:N"):
+        load_evaluator(game, agent(game), device=device)
