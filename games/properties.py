@@ -1,0 +1,232 @@
+"""The properties that `games.check` tests: each function returns what it tested, or raises.
+
+Shapes: N sampled positions, A actions, P players, S symmetries.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba.core import config
+
+from games.rules import Game, LiftedGame, Positions
+from games.sampling import Actions, Sample, ViolationError, digest, play, random_actions, require, same
+
+Seeds = npt.NDArray[np.uint64]
+
+
+def _terminates(sample: Sample) -> str:
+    running = int(np.sum(sample.last["terminal"] == 0))
+    require(not running, f"{running} of {len(sample.last)} games did not end")
+    return f"longest game {int(sample.last['ply'].max())} plies"
+
+
+def _header(sample: Sample) -> str:
+    game = sample.game
+    names = ("to_play", "ply", "terminal", "returns")
+    formats = [game.dtype[name] for name in names if name in (game.dtype.names or ())]
+    require(formats == [np.dtype(f) for f in ("u1", "u2", "u1", ("f4", (game.players,)))], f"header is {game.dtype}")
+    start = game.initial()[0]
+    require(start["ply"] == 0 and not start["terminal"], "the initial position is not at ply 0, or is terminal")
+    positions = np.concatenate((sample.before, sample.after))
+    require(positions["to_play"].max() < game.players, f"to_play reaches {positions['to_play'].max()}")
+    require(set(np.unique(positions["terminal"])) <= {0, 1}, "terminal is neither 0 nor 1")
+    steps = sample.after["ply"].astype(int) - sample.before["ply"]
+    require(np.all(steps == 1), f"ply changes by {sorted(set(steps.tolist()))} in one move, not by 1")
+    return f"{len(positions)} positions"
+
+
+def _returns(sample: Sample) -> str:
+    before, ended = sample.before["returns"], sample.after["returns"][sample.after["terminal"] == 1]
+    require(not np.any(before), "returns are not zero before the end")
+    require(np.all(np.abs(ended) <= 1), f"returns leave [-1, 1] or are NaN: {np.unique(ended)}")
+    if sample.game.zero_sum:
+        proper = np.isin(ended, (-1, 0, 1)).all() and not ended.sum(axis=1).any()
+        require(sample.game.players == 2 and proper, "zero_sum, but results are not 1/-1, -1/1 or 0/0")
+    return f"{len(ended)} results"
+
+
+def _legality(sample: Sample) -> str:
+    game, tried = sample.game, 0
+    rng = np.random.default_rng(sample.seed)
+    for row in sample.pick(100):
+        position = sample.before[row : row + 1]
+        legal = game.legal_actions(position)[0]
+        actions = rng.permutation(game.num_actions)[:50]
+        for action in [*actions[legal[actions]], *actions[~legal[actions]], -1, game.num_actions]:
+            accepted = _accepts(game, position, int(action))
+            expected = bool(0 <= action < game.num_actions and legal[action])
+            verdict = "accepts an illegal" if accepted else "refuses a legal"
+            require(accepted == expected, f"step {verdict} action {action}:\n{game.render(position[0])}")
+            tried += 1
+    return f"{tried} actions"
+
+
+def _accepts(game: Game, position: Positions, action: int) -> bool:
+    try:
+        game.step(position, [action])
+    except ValueError:
+        return False
+    return True
+
+
+def _terminal(sample: Sample) -> str:
+    game = sample.game
+    ended = sample.last[sample.last["terminal"] == 1]
+    require(not game.legal_actions(ended).any(), "actions are legal after the end")
+    for action in (0, game.num_actions - 1, -1):
+        require(same(game.step(ended, np.full(len(ended), action)), ended), f"action {action} changes an ended game")
+    returns, plies = game.rollout(ended, np.zeros(len(ended), np.uint64))
+    require(np.array_equal(returns, ended["returns"]) and not plies.any(), "a rollout plays on after the end")
+    return f"{len(ended)} ended games"
+
+
+def _batches(sample: Sample) -> str:
+    game, rows = sample.game, sample.pick(100)
+    positions, actions, seeds = sample.before[rows], sample.actions[rows], rows.astype(np.uint64)
+    copy = positions.copy()
+    whole = _everything(game, positions, actions, seeds)
+    require(same(copy, positions), "the positions given as an argument were written to")
+    for row in range(len(rows))[::-1]:
+        one = slice(row, row + 1)
+        alone = _everything(game, copy[one], actions[one], seeds[one])
+        for name, array in whole.items():
+            require(same(array[one], alone[name]), f"{name} of a row depends on the rows beside it")
+    return f"{len(rows)} rows, together and alone"
+
+
+def _everything(game: Game, positions: Positions, actions: Actions, seeds: Seeds) -> dict[str, npt.NDArray[Any]]:
+    """The results, by method, of all that a game computes row by row."""
+    last = len(game.action_symmetries) - 1
+    returns, plies = game.rollout(positions, seeds)
+    return {
+        "step": game.step(positions, actions),
+        "legal_actions": game.legal_actions(positions),
+        "observe": game.observe(positions),
+        "transform": game.transform(positions, last),
+        "rollout": np.column_stack((returns, plies)),
+    }
+
+
+def _symmetries(sample: Sample) -> str:
+    game, rows = sample.game, sample.pick(200)
+    before, actions, after = sample.before[rows], sample.actions[rows], sample.after[rows]
+    for k, images in enumerate(game.action_symmetries):
+        mapped = game.transform(before, k)
+        require(k or same(mapped, before), "symmetry 0 is not the identity")
+        legal = game.legal_actions(mapped)[:, images]
+        require(np.array_equal(legal, game.legal_actions(before)), f"symmetry {k} does not map the legal actions")
+        moved = game.step(mapped, images[actions])
+        require(same(moved, game.transform(after, k)), f"symmetry {k} does not commute with play")
+        columns = (Counter(map(bytes, game.observe(p).reshape(len(rows), -1).T.copy())) for p in (before, mapped))
+        require(next(columns) == next(columns), f"symmetry {k} does not permute the entries of the observation")
+    return f"{len(game.action_symmetries)} symmetries, {len(rows)} moves"
+
+
+def _view(sample: Sample) -> str:
+    """Whatever the observation hides about whose turn it is must not matter to the mover.
+
+    Only `to_play` is changed. Where the observation stays the same, the network cannot tell the two positions apart,
+    so one random game from both must give every player what the player before got.
+    """
+    game, rows = sample.game, sample.pick(200)
+    if not isinstance(game, LiftedGame) or game.players == 1:
+        return "does not apply: one player, or rules that are not lifted"
+    positions = sample.before[rows]
+    turned = positions.copy()
+    turned["to_play"] = (turned["to_play"] + 1) % game.players
+    hidden = np.all(game.observe(positions) == game.observe(turned), axis=(1, 2, 3)) & (positions["ply"] > 0)
+    pair, rng = [positions[hidden], turned[hidden]], np.random.default_rng(sample.seed)
+    while not pair[0]["terminal"].all():
+        require(
+            np.array_equal(game.legal_actions(pair[0]), game.legal_actions(pair[1])),
+            "the observation hides whose moves are legal",
+        )
+        live = pair[0]["terminal"] == 0
+        actions = np.zeros(len(live), np.int64)
+        actions[live] = random_actions(game, pair[0][live], rng)
+        pair = [game.step(positions, actions) for positions in pair]
+    rotated = np.array_equal(np.roll(pair[0]["returns"], 1, axis=1), pair[1]["returns"])
+    require(rotated and pair[1]["terminal"].all(), "the observation is not from the mover's view")
+    return f"{len(rows)} positions, {int(hidden.sum())} of them with interchangeable players"
+
+
+def _text(sample: Sample) -> str:
+    game = sample.game
+    names = [game.action_name(action) for action in range(game.num_actions)]
+    require(len(set(names)) == len(names) and all(names), "names of actions are empty or not unique")
+    positions = np.concatenate((sample.before[sample.pick(100)], sample.last[:50]))
+    for position in positions:
+        board = game.render(position)
+        require(same(game.parse(board), position[None]), f"parse does not return what render wrote:\n{board}")
+    for garbage in ("", "?", board[: len(board) // 2]):
+        try:
+            game.parse(garbage)
+        except ValueError:
+            continue
+        raise ViolationError(f"parse accepts {garbage!r}")
+    return f"{len(positions)} positions, {len(names)} names"
+
+
+def _seeds(sample: Sample) -> str:
+    game, rows = sample.game, sample.pick(100)
+    seeds = rows.astype(np.uint64)
+    first, again = (game.rollout(sample.before[rows], seeds) for _ in range(2))
+    require(same(first[0], again[0]) and same(first[1], again[1]), "rollouts with equal seeds differ")
+    others = [game.rollout(game.initial(32), np.arange(32, dtype=np.uint64) + np.uint64(k)) for k in (0, 32)]
+    ends = np.column_stack([np.column_stack(other) for other in others])
+    forced = bool(np.all(game.legal_actions(sample.before).sum(axis=1) == 1)) or len(np.unique(sample.last)) == 1
+    require(forced or len(np.unique(ends)) > 1, "rollouts ignore their seeds")
+    played = play(game, sample.seed, len(sample.last), int(sample.last["ply"].max()))
+    require(same(played.last, sample.last), "the same moves lead to different positions")
+    return f"{len(rows)} rollouts"
+
+
+def _reload(sample: Sample) -> str:
+    game = sample.game
+    if not game.spec:
+        return "does not apply: the game was not loaded by name or path"
+    twin = pickle.loads(pickle.dumps(game))
+    equal = twin.spec == game.spec and twin.dtype == game.dtype and same(twin.initial(), game.initial())
+    require(equal, f"{game.spec!r} pickled is another game, {twin.spec!r}")
+    return f"{game.spec}"
+
+
+def _jit(sample: Sample) -> str:
+    game = sample.game
+    if not isinstance(game, LiftedGame) or not game.spec:
+        return "does not apply: rules that are not lifted, or not loaded by name or path"
+    code = "import sys; from games.sampling import digest; sys.stdout.write(digest(sys.argv[1], int(sys.argv[2])))"
+    opposite = str(int(not config.DISABLE_JIT))  # type: ignore[attr-defined]
+    environment = os.environ | {"NUMBA_DISABLE_JIT": opposite, "PYTHONWARNINGS": "ignore::RuntimeWarning"}
+    command = [sys.executable, "-c", code, game.spec, str(sample.seed)]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    require(run.returncode == 0, f"with NUMBA_DISABLE_JIT={opposite}: {run.stderr.strip().splitlines()[-1:]}")
+    here = digest(game.spec, sample.seed)
+    require(run.stdout == here, "the rules compute different things with and without NUMBA_DISABLE_JIT=1")
+    return f"digest {here[:12]}"
+
+
+PROPERTIES: dict[str, Callable[[Sample], str]] = {
+    "terminates": _terminates,
+    "header": _header,
+    "returns": _returns,
+    "legal actions": _legality,
+    "terminal positions": _terminal,
+    "independent rows": _batches,
+    "symmetries": _symmetries,
+    "mover's view": _view,
+    "text": _text,
+    "seeds": _seeds,
+    "reload": _reload,
+    "compiled = interpreted": _jit,
+}
+"""The properties after "plays", by name, in the order of the report."""
