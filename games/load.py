@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import importlib.util
 import inspect
@@ -15,6 +14,7 @@ from types import ModuleType
 from typing import Any, cast
 
 import games
+from games.options import parse
 from games.rules import Game, LiftedGame
 
 
@@ -81,20 +81,5 @@ def _make(module: ModuleType, name: str) -> Callable[..., Game]:
 
 def _options(make: Callable[..., Game], name: str, text: str) -> dict[str, Any]:
     """Parse `key=value,key=value` against the parameters of `make`."""
-    parameters = inspect.signature(make).parameters
-    parsed: dict[str, Any] = {}
-    for item in filter(None, text.split(",")):
-        key, equals, value = item.partition("=")
-        if not equals or key not in parameters:
-            allowed = ", ".join(f"{p.name}={p.default}" for p in parameters.values()) or "none"
-            raise ValueError(f"game {name!r} has no option {item!r}: its options are {allowed}")
-        default = parameters[key].default
-        try:
-            literal = ast.literal_eval(value) if not isinstance(default, str) else value
-        except (ValueError, SyntaxError):
-            literal = value
-        allowed_types = (int, float) if isinstance(default, float) else (type(default),)
-        if type(literal) not in allowed_types:
-            raise ValueError(f"option {key} of game {name!r} must be {type(default).__name__}, got {value!r}")
-        parsed[key] = type(default)(literal)
-    return parsed
+    items = (item.partition("=") for item in text.split(",") if item)
+    return parse(make, f"game {name!r}", [(key, value) for key, _, value in items])

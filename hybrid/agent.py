@@ -63,9 +63,8 @@ class Decisions:
 class Agent(Protocol):
     """A player of one game."""
 
-    @property
-    def name(self) -> str:
-        """The agent's spec, as `hybrid.agents.load` reads it."""
+    name: str
+    """The agent's spec, as `hybrid.agents.load` reads it."""
 
     def decide(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None

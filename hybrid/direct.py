@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import boolean, float64, int64, types, typeof, uint64, void
+from numba import boolean, float64, int64, types, uint64, void
 
 from games import LiftedGame
 from games.compile import kernel
-from hybrid.tree import allocate
+from hybrid.tree import tree_type
 from hybrid.tree_kernels import attach, backup, descend, expand, rollout_seed
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def run(game: LiftedGame, search: Search, rows: Any, simulations: int) -> None:
 def _loop(game: LiftedGame) -> Callable[..., None]:
     """The compiled loop over one game's rules, made once a game."""
     if "direct" not in game.memo:
-        tree = typeof(allocate(1, 1, 1, 1, logits=True))
+        tree = tree_type()
         nodes = types.Array(game.record, 2, "C", aligned=False)
         counters = (uint64[::1], int64[::1], int64[::1], int64[::1], boolean[::1])
         signature = void(tree, nodes, int64[::1], int64, boolean, *counters, float64[::1], game.records, boolean[::1])
@@ -44,7 +44,7 @@ def _loop(game: LiftedGame) -> Callable[..., None]:
 
 
 def loop_factory(play, legal, playout):
-    """`loop(...)`: simulations in each of `rows` until `simulations` more are done, the budget is spent or the root proven."""
+    """`loop(...)`: simulations in each of `rows`, at most `simulations` more, until the budget is spent or a proof."""
 
     def loop(tree, positions, rows, simulations, zero_sum, seeds, budget, done, plies, over, parameters, scratch, mask):
         logits = np.zeros(mask.shape[0], np.float32)

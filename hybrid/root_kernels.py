@@ -92,7 +92,7 @@ def _better(tree, b, slot, other, seed):
 
 @njit
 def target(tree, b, policy):
-    """Fill `policy` `[A]`: uniform over the proven optimal moves of a proven root, else visits without proven losses."""
+    """Fill `policy` `[A]`: uniform over a proven root's optimal moves, else visits without proven losses."""
     solved = tree.solved[b, 0] == 1
     value = tree.value[b, 0, tree.to_play[b, 0]]
     total = 0.0

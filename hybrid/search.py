@@ -8,13 +8,14 @@ them and backs their values up. At the direct end, where no evaluator is called,
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import boolean, float32, float64, int32, int64, typeof, uint8, uint64, void
+from numba import boolean, float32, float64, int32, int64, uint8, uint64, void
 
 from games import Game, LiftedGame, Positions
 from games.compile import compiled, entry
@@ -22,7 +23,12 @@ from hybrid import direct, root_kernels, tree_kernels
 from hybrid.agent import Decisions, Root
 from hybrid.dial import Dial
 from hybrid.evaluate import Evaluator
-from hybrid.tree import Tree, allocate, bytes_per_node, grow
+from hybrid.tree import allocate, bytes_per_node, grow, tree_type
+
+_CHUNK = 4096
+"""Simulations that the direct end runs in one kernel call, and the room that is made at once, at most."""
+_UNLIMITED = 2**40
+"""The budget of a search that only time ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +96,7 @@ class Search:
         self.game = game
         self.config = config
         self.evaluator = evaluator if config.dial.consults_network else None
-        self.tree = allocate(rows, 0, game.num_actions, game.players, logits=self.evaluator is not None)
+        self.tree = allocate(rows, 1, game.num_actions, game.players, logits=self.evaluator is not None)
         self.positions: Positions = np.empty((rows, 0), game.dtype)
         self.seeds = np.zeros(rows, np.uint64)
         self.budget = np.zeros(rows, np.int64)
@@ -131,19 +137,19 @@ class Search:
             rows: which trees to use; a tree that contains its new root is cut down to it and kept, if `reuse` says so.
             positions: the roots.
             seeds: `[R]` sources of all randomness but the root noise.
-            simulations: `[R]` new simulations; the dial's budget by default.
+            simulations: `[R]` new simulations; the dial's budget by default, and no bound where it gives a time.
             noise_seeds: `[R]` sources of Dirichlet noise on the root priors; without them there is none.
         """
         if positions["terminal"].any():
             raise ValueError("positions must not be terminal: there is nothing to decide")
         self.seeds[rows] = seeds
-        self.budget[rows] = self.config.dial.simulations if simulations is None else simulations
+        dial = self.config.dial
+        default = dial.simulations if dial.seconds is None else _UNLIMITED
+        self.budget[rows] = default if simulations is None else simulations
         self.done[rows] = self.evaluations[rows] = self.plies[rows] = 0
-        if (self.budget[rows] >= self.config.max_nodes).any():
-            raise ValueError(f"simulations must be below max_nodes {self.config.max_nodes}, got {self.budget[rows].max()}")
         for index, row in enumerate(rows.tolist()):
             self._root(row, positions[index : index + 1], noise_seeds is not None)
-        self._reserve(int((self.tree.size[rows] + self.budget[rows]).max(initial=0)) + 1)
+        self._reserve(int(self.tree.size[rows].max(initial=0) + min(self.budget[rows].max(initial=0), _CHUNK)) + 1)
         self._noisy[rows] = noise_seeds is not None
         if noise_seeds is not None:
             self._noise_seeds[rows] = noise_seeds
@@ -157,7 +163,7 @@ class Search:
 
     def advance(self) -> None:
         """Run one simulation, or expand the root, in every unfinished row."""
-        rows = np.flatnonzero(~self.finished)
+        rows = self._with_room(1)
         kernels, tree = _kernels(), self.tree
         leaves = np.empty(len(rows), np.int32)
         slots = np.empty(len(rows), np.int32)
@@ -176,12 +182,19 @@ class Search:
         self._evaluate(rows, leaves)
         kernels.backup(tree, rows, leaves, self.game.zero_sum, self.done, self.over)
 
-    def run(self) -> None:
-        """Advance until every row is finished."""
-        if self.evaluator is None and isinstance(self.game, LiftedGame):
-            direct.run(self.game, self, np.flatnonzero(~self.finished), int(self.budget.max()))
-        while not self.finished.all():
-            self.advance()
+    def run(self, until: float | None = None) -> None:
+        """Advance until every row is finished, or `time.perf_counter()` passes `until`."""
+        chunk = _CHUNK if until is None else 1
+        while not self.finished.all() and (until is None or time.perf_counter() < until):
+            if self.evaluator is not None or not isinstance(self.game, LiftedGame):
+                self.advance()
+                continue
+            start = time.perf_counter()
+            direct.run(self.game, self, self._with_room(chunk), chunk)
+            if until is not None:
+                left = until - time.perf_counter()
+                pace = (time.perf_counter() - start) / chunk
+                chunk = max(1, min(_CHUNK, 2 * chunk, int(0.5 * left / pace)))
 
     def decisions(self, rows: npt.NDArray[np.int64]) -> Decisions:
         """What the searches of `rows` `[R]` have found so far; `seconds` is zero, for the caller to fill."""
@@ -258,15 +271,25 @@ class Search:
             return
         kept = np.empty(size, np.int32)
         count = _kernels().reroot(self.tree, row, found, kept)
-        if count + self.budget[row] >= self.config.max_nodes:
+        if count + self.budget[row] >= self.config.max_nodes and self.config.dial.seconds is None:
             self.tree.size[row] = 0
             return
         self.positions[row, :count] = self.positions[row, kept[:count]]
 
+    def _with_room(self, nodes: int) -> npt.NDArray[np.int64]:
+        """The unfinished rows, each given room for so many more nodes; a row at `max_nodes` is over."""
+        rows = np.flatnonzero(~self.finished)
+        size = int(self.tree.size[rows].max(initial=0))
+        self._reserve(size + nodes)
+        if size + nodes > self.positions.shape[1]:
+            self.over[rows] = self.tree.size[rows] + nodes > self.positions.shape[1]
+            rows = rows[~self.over[rows]]
+        return rows
+
     def _reserve(self, nodes: int) -> None:
         """Make room for `nodes` nodes a row, up to `max_nodes`."""
         capacity = self.positions.shape[1]
-        if nodes > capacity:
+        if capacity < min(nodes, self.config.max_nodes):
             capacity = min(max(nodes, 2 * capacity), self.config.max_nodes)
             self.tree = grow(self.tree, capacity)
             positions = np.empty((len(self.positions), capacity), self.game.dtype)
@@ -278,7 +301,7 @@ class _Kernels:
     """The compiled steps of a round; `rows` `[R]` are int64, `leaves` and `slots` `[R]` int32."""
 
     def __init__(self) -> None:
-        tree = typeof(allocate(1, 1, 1, 1, logits=True))
+        tree = tree_type()
         rows, nodes, seeds, flags = int64[::1], int32[::1], uint64[::1], uint8[::1]
         table, returns, legal = float32[:, ::1], float32[:, ::1], boolean[:, ::1]
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numba import typeof
 
 UNPROVEN = 2.0
 """What `edge_proof` holds where nothing is proven; no return has this value."""
@@ -95,10 +96,15 @@ def grow(tree: Tree, nodes: int) -> Tree:
     """The same trees with room for `nodes` nodes a row."""
     rows, old, actions = tree.action.shape
     larger = allocate(rows, nodes, actions, tree.value.shape[2], logits=tree.logits.shape[1] > 0)
-    for source, target in zip(tree[1:], larger[1:], strict=True):
-        target[:, :old] = source
+    for name in Tree._fields[1:]:
+        getattr(larger, name)[:, :old] = getattr(tree, name)
     larger.size[:] = tree.size
     return larger
+
+
+def tree_type() -> Any:
+    """The numba type of a `Tree`."""
+    return typeof(allocate(1, 1, 1, 1, logits=True))  # type: ignore[no-untyped-call]
 
 
 def bytes_per_node(actions: int, players: int, position_bytes: int, *, logits: bool) -> int:

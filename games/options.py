@@ -1,0 +1,45 @@
+"""Options written as text, `key=value`, read against the parameters of the function that takes them."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+def parse(make: Callable[..., Any], owner: str, pairs: Iterable[tuple[str, str]], skip: int = 0) -> dict[str, Any]:
+    """Turn `(key, value)` texts into keyword arguments of `make`, each of the type of its parameter's default.
+
+    A parameter whose default is None takes a number. The first `skip` parameters are not options; `owner` is how
+    messages name what is being made.
+
+    Raises:
+        ValueError: an option is unknown, given twice, or not of its type.
+    """
+    parameters = dict(list(inspect.signature(make).parameters.items())[skip:])
+    parsed: dict[str, Any] = {}
+    for key, value in pairs:
+        if key not in parameters:
+            allowed = ", ".join(f"{p.name}={p.default}" for p in parameters.values()) or "none"
+            raise ValueError(f"{owner} has no option {key!r}: its options are {allowed}")
+        if key in parsed:
+            raise ValueError(f"option {key} of {owner} is given twice")
+        parsed[key] = _convert(key, value, parameters[key].default, owner)
+    return parsed
+
+
+def _convert(key: str, value: str, default: Any, owner: str) -> Any:
+    """`value` as the type of `default`."""
+    if isinstance(default, str):
+        return value
+    kind = float if default is None else type(default)
+    literal: Any = {"true": True, "false": False}.get(value.lower(), value) if kind is bool else value
+    if isinstance(literal, str):
+        with contextlib.suppress(ValueError, SyntaxError):
+            literal = ast.literal_eval(literal)
+    allowed = (int, float) if kind is float else (kind,)
+    if type(literal) not in allowed:
+        raise ValueError(f"option {key} of {owner} must be of type {kind.__name__}, got {value!r}")
+    return kind(literal)

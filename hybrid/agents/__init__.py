@@ -1,0 +1,68 @@
+"""Agents by spec: `random`, `mcts?simulations=1000`, `runs/c4?dial=0.3&simulations=64`, ...
+
+Each module here is one kind of agent and has a function `make(game, **options) -> Agent`; a spec that names none of
+them is the path of a run folder or checkpoint. A new kind of agent is one new file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from games import Game
+from games.options import parse
+from hybrid.agent import Agent
+
+RUN = "run"
+"""The kind of agent that is read from a run folder or checkpoint."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A parsed agent spec: the kind (a module here), the path where it is a run, and the options as texts."""
+
+    kind: str
+    path: str
+    options: tuple[tuple[str, str], ...]
+
+
+def kinds() -> list[str]:
+    """The kinds of agents that are named, not read from a run, in alphabetical order."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != RUN)
+
+
+def parse_spec(spec: str) -> Spec:
+    """Split `name?key=value&key=value`; `%26` stands for an ampersand in a value.
+
+    Raises:
+        ValueError: it is neither a known kind nor an existing path, or an option has no value.
+    """
+    name, _, query = spec.partition("?")
+    items = [item.partition("=") for item in query.split("&") if item]
+    for key, equals, _ in items:
+        if not equals:
+            raise ValueError(f"agent {spec!r}: option {key!r} needs a value, as in {key}=...")
+    options = tuple((key, unquote(value)) for key, _, value in items)
+    if name in kinds():
+        return Spec(kind=name, path="", options=options)
+    if not Path(name).exists():
+        raise ValueError(f"unknown agent {name!r}: known are {', '.join(kinds())}, or the path of a run or checkpoint")
+    return Spec(kind=RUN, path=name, options=options)
+
+
+def load(spec: str, game: Game) -> Agent:
+    """The agent of `game` that `spec` describes.
+
+    Raises:
+        ValueError: an unknown agent or option, a value out of range, or a checkpoint of another game.
+    """
+    parsed = parse_spec(spec)
+    make = importlib.import_module(f"{__name__}.{parsed.kind}").make
+    first = (game, parsed.path) if parsed.kind == RUN else (game,)
+    options = parse(make, f"agent {spec.partition('?')[0]!r}", parsed.options, skip=len(first))
+    agent: Agent = make(*first, **options)
+    agent.name = spec
+    return agent

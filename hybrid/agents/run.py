@@ -1,0 +1,46 @@
+"""Agents read from a run folder or a checkpoint, anywhere on the dial."""
+
+from __future__ import annotations
+
+from games import Game
+from hybrid import checkpoint
+from hybrid.durations import parse_duration
+from hybrid.evaluate import load_evaluator
+from hybrid.search import SearchConfig
+from hybrid.search_agent import SearchAgent, dial_from
+
+
+def make(
+    game: Game,
+    path: str,
+    dial: float | None = None,
+    simulations: int = 64,
+    prior_weight: float | None = None,
+    value_weight: float | None = None,
+    time: str = "",
+    c_puct: float = SearchConfig.c_puct,
+    c_rollout: float = SearchConfig.c_rollout,
+    fpu_reduction: float = SearchConfig.fpu_reduction,
+    reuse: bool = True,
+    device: str = "cpu",
+) -> SearchAgent:
+    """Spec `runs/c4?dial=0.3&simulations=64`: the newest network of a run (or one checkpoint) behind the dial.
+
+    Args:
+        game: the game to play, which must be the one that the network was trained on.
+        path: a run folder or a checkpoint file.
+        dial: position on the one-number path; `simulations` is then its N.
+        simulations: search budget per move; 0 = the network alone.
+        prior_weight: the prior's axis of the dial, in [0, 1]; not together with `dial`.
+        value_weight: the value's axis, in [0, 1]; not together with `dial`.
+        time: wall-clock budget per move instead of `simulations`, as `20ms`.
+        c_puct: see `SearchConfig`, as for the next three.
+        c_rollout: as above.
+        fpu_reduction: as above.
+        reuse: as above.
+        device: `cpu`, `cuda` or `cuda:N`.
+    """
+    place = dial_from(simulations, dial, prior_weight, value_weight, parse_duration(time))
+    config = SearchConfig(dial=place, c_puct=c_puct, c_rollout=c_rollout, fpu_reduction=fpu_reduction, reuse=reuse)
+    stored = checkpoint.load(checkpoint.find(path), game)
+    return SearchAgent(game, load_evaluator(game, stored, device=device), config, name=path)

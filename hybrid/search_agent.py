@@ -1,0 +1,175 @@
+"""The agent on the dial: the network's own move at 0 simulations, a search everywhere else.
+
+Shapes: B positions, A actions, P players.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from games import Game, Positions
+from hybrid.agent import Decisions, Root
+from hybrid.dial import Dial
+from hybrid.evaluate import Evaluator
+from hybrid.search import Search, SearchConfig
+
+_Record = TypeVar("_Record", Decisions, Root)
+
+MEMORY = 2**30
+"""Bytes of search trees that one agent keeps at most, as long as a single tree fits."""
+
+
+class SearchAgent:
+    """Decides where `config.dial` stands between `evaluator` and search.
+
+    With `games`, the trees of earlier moves are reused; memory is bounded by `MEMORY` and by `config.max_nodes` a tree.
+    """
+
+    def __init__(self, game: Game, evaluator: Evaluator | None, config: SearchConfig, *, name: str) -> None:
+        """Raises ValueError where the dial consults a network and `evaluator` is None."""
+        self.name = name
+        self.game = game
+        self.evaluator = evaluator
+        self.config = config
+        if config.dial.consults_network and evaluator is None:
+            raise ValueError(f"{name!r} has no network, which {config.dial} consults")
+        self._search: Search | None = None
+        self._rows: dict[int, int] = {}
+
+    def decide(
+        self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
+    ) -> Decisions:
+        """See `Agent.decide`. With a time budget, rows are decided one after another, each with the whole budget."""
+        if positions["terminal"].any():
+            raise ValueError("positions must not be terminal: there is nothing to decide")
+        start = time.perf_counter()
+        if not self.config.dial.searches:
+            decisions = self._consult(positions)
+        elif self.config.dial.seconds is not None:
+            return concatenate([self._decide_timed(positions, seeds, games, row) for row in range(len(positions))])
+        else:
+            size = self._batch()
+            parts = [slice(first, first + size) for first in range(0, len(positions), size)]
+            remembered = games if len(parts) == 1 else None
+            decisions = concatenate([self._decide(positions[part], seeds[part], remembered) for part in parts])
+        share = (time.perf_counter() - start) / max(len(positions), 1)
+        return replace(decisions, seconds=np.full(len(positions), share))
+
+    def forget(self) -> None:
+        """Drop all trees."""
+        self._search = None
+        self._rows = {}
+
+    def _batch(self) -> int:
+        """How many rows of trees fit the memory, reused parts included."""
+        search = self._ready(1)
+        return max(1, MEMORY // (search.node_bytes * 2 * (self.config.dial.simulations + 2)))
+
+    def _decide(
+        self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None
+    ) -> Decisions:
+        """Search all positions by the dial's simulations."""
+        rows = self._assign(len(positions), games)
+        search = self._ready(len(positions))
+        search.begin(rows, positions, seeds)
+        search.run()
+        return search.decisions(rows)
+
+    def _decide_timed(
+        self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None, row: int
+    ) -> Decisions:
+        """Search one position until the time is up, counted from here."""
+        start = time.perf_counter()
+        budget = self.config.dial.seconds
+        assert budget is not None
+        one = slice(row, row + 1)
+        rows = self._assign(1, None if games is None else games[one])
+        search = self._ready(1)
+        search.begin(rows, positions[one], seeds[one])
+        search.run(until=start + budget)
+        return replace(search.decisions(rows), seconds=np.array([time.perf_counter() - start]))
+
+    def _ready(self, rows: int) -> Search:
+        """The search, with at least `rows` rows; making a larger one drops the trees of the smaller."""
+        if self._search is None or len(self._search.seeds) < rows:
+            self._rows = {}
+            self._search = Search(self.game, self.evaluator, self.config, rows)
+        return self._search
+
+    def _assign(self, count: int, games: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64]:
+        """A row for each position: the one its game had before, or else the one unused for longest, emptied."""
+        if games is None:
+            rows = np.arange(count)
+            self._ready(count).clear(np.arange(len(self._ready(count).seeds)))
+            self._rows = {}
+            return rows
+        wanted = games.tolist()
+        if len(set(wanted)) != count:
+            raise ValueError(f"games must name each game once, got {wanted}")
+        capacity = len(self._ready(self.game.players * count).seeds)
+        known = {game: self._rows.pop(game) for game in wanted if game in self._rows}
+        free = [row for row in range(capacity) if row not in known.values() and row not in self._rows.values()]
+        for game in wanted:
+            if game not in known:
+                row = free.pop() if free else self._rows.pop(next(iter(self._rows)))
+                self._ready(capacity).clear(np.array([row]))
+                known[game] = row
+        self._rows |= known
+        return np.array([known[game] for game in wanted])
+
+    def _consult(self, positions: Positions) -> Decisions:
+        """The network's own move: no search."""
+        assert self.evaluator is not None
+        logits, values = self.evaluator(positions)
+        masked = np.where(self.game.legal_actions(positions), logits.astype(np.float64), -np.inf)
+        weights = np.exp(masked - masked.max(axis=1, keepdims=True))
+        return Decisions(
+            actions=np.argmax(masked, axis=1),
+            policy=(weights / weights.sum(axis=1, keepdims=True)).astype(np.float32),
+            values=values,
+            evaluations=np.ones(len(positions), np.int64),
+            plies=np.zeros(len(positions), np.int64),
+            seconds=np.zeros(len(positions)),
+        )
+
+
+def dial_from(
+    simulations: int,
+    dial: float | None,
+    prior_weight: float | None,
+    value_weight: float | None,
+    seconds: float | None,
+) -> Dial:
+    """The dial of an agent spec: a position on the path, or the axes one by one; AlphaZero's place by default.
+
+    Raises:
+        ValueError: `dial` together with a weight, or a value out of range.
+    """
+    weights = {"prior_weight": prior_weight, "value_weight": value_weight}
+    given = {name: weight for name, weight in weights.items() if weight is not None}
+    if dial is None:
+        return Dial(simulations=simulations, seconds=seconds, **given)
+    if given:
+        raise ValueError(f"dial sets {', '.join(given)} too: give dial={dial} or the weights, not both")
+    return Dial.at(dial, simulations=simulations, seconds=seconds)
+
+
+def concatenate(parts: list[Decisions]) -> Decisions:
+    """The decisions of several batches, all made by one agent, as one."""
+    if len(parts) == 1:
+        return parts[0]
+    roots = [part.root for part in parts if part.root is not None]
+    return replace(_joined(parts), root=_joined(roots) if roots else None)
+
+
+def _joined(parts: list[_Record]) -> _Record:
+    """One record of arrays from several, field by field; fields that are not arrays stay as in the first."""
+    first = parts[0]
+    names = [field.name for field in fields(first) if isinstance(getattr(first, field.name), np.ndarray)]
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return replace(first, **arrays)
