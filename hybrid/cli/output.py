@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress, ProgressColumn
     from rich.table import Table
 
 
@@ -34,6 +35,20 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=False)
+
+
+def progress() -> Progress:
+    """A progress bar on standard error, which leaves nothing behind; silent where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, TimeRemainingColumn
+
+    columns: tuple[str | ProgressColumn, ...] = (
+        *Progress.get_default_columns()[:3],
+        "{task.completed}/{task.total}",
+        TimeRemainingColumn(),
+    )
+    errors = Console(stderr=True)
+    return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
 
 
 def table(title: str, *columns: str, left: int = 1) -> Table:
@@ -60,7 +75,7 @@ def parsing_error(error: BaseException) -> str:
     return re.sub(r'^Parser key "([^"]*)":', lambda match: f"--{match[1]}:", one_line(error))
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str = "--json") -> None:
     """Fail before the work rather than after it.
 
     Raises:
@@ -68,7 +83,7 @@ def check_writable(path: Path) -> None:
         OSError: the folder cannot be written to.
     """
     if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"--json needs a file in an existing folder, got {str(path)!r}")
+        raise ValueError(f"{option} needs a file in an existing folder, got {str(path)!r}")
     if not _is_device(path):
         _replace(_scratch(path), None, "")
 

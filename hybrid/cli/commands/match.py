@@ -1,0 +1,118 @@
+"""Let agents play each other, and say who is stronger and how sure that is.
+
+Every pairing plays seeded random openings, each once in every seating; games that repeat each other count once.
+Scores, intervals and Elo differences are from the first agent's view: a win is 1, a draw 0.5.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from hybrid.cli.output import Outcome, check_writable, console, progress, table
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+    from eval.match import Match
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `hybrid match`."""
+    from jsonargparse.typing import NonNegativeInt, PositiveInt
+
+    parser.add_argument("game", type=str, help="such as connect_four or connect_four:rows=5")
+    parser.add_argument(
+        "agents",
+        type=str,
+        nargs="+",
+        help="one for each player: run folders, checkpoints, random, 'mcts?simulations=1000'",
+    )
+    parser.add_argument("--games", type=PositiveInt, default=100, help="how many; a multiple of the number of seatings")
+    parser.add_argument(
+        "--opening-plies", type=NonNegativeInt, default=4, help="random moves at the start of each game"
+    )
+    parser.add_argument("--concurrent", type=PositiveInt, default=64, help="games played side by side; changes no game")
+    parser.add_argument("--save", type=Path | None, default=None, metavar="FILE", help="keep the games as JSON lines")
+
+
+def run(
+    *,
+    game: str,
+    agents: list[str],
+    games: int,
+    opening_plies: int,
+    concurrent: int,
+    save: Path | None,
+    seed: int,
+) -> Outcome:
+    """Play the match and show its result."""
+    import numpy as np
+
+    from eval.match import play
+    from games import load as load_game
+    from hybrid.agents import load as load_agent
+
+    if save is not None:
+        check_writable(save, "--save")
+    rules = load_game(game)
+    players = [load_agent(spec, rules) for spec in agents]
+    with progress() as bar, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the match's own caution is shown below
+        task = bar.add_task(escape(f"{game}: {' against '.join(agents)}"), total=games)
+        result = play(
+            rules,
+            players,
+            games,
+            np.random.default_rng(seed),
+            opening_plies=opening_plies,
+            concurrent=concurrent,
+            progress=lambda record: bar.advance(task),
+        )
+    if save is not None:
+        result.save(save)
+    _show(result, agents)
+    return Outcome(as_json(result, game, agents))
+
+
+def as_json(result: Match, game: str, agents: list[str]) -> dict[str, Any]:
+    """A match as the object that `--json` writes; `elo` is null at a perfect score, where it has no bound."""
+    return {
+        "game": game,
+        "agents": agents,
+        "score": result.score,
+        "ci95": list(result.ci95),
+        "elo": result.elo,
+        "elo_ci95": list(result.elo_ci95),
+        "wins": result.wins,
+        "draws": result.draws,
+        "losses": result.losses,
+        "games": len(result.games),
+        "distinct_games": result.distinct_games,
+        "costs": [vars(result.costs(index)) for index in range(len(agents))],
+    }
+
+
+def _show(result: Match, agents: list[str]) -> None:
+    """Print the result and what each agent spent on it."""
+    screen = console()
+    low, high = result.ci95
+    elo_low, elo_high = result.elo_ci95
+    screen.print(
+        f"[bold]{escape(agents[0])}[/bold]: score [bold]{result.score:.1%}[/bold] (95 %: {low:.1%} to {high:.1%}), "
+        f"Elo {result.elo:+.0f} ({elo_low:+.0f} to {elo_high:+.0f}), "
+        f"{result.wins} wins, {result.draws} draws, {result.losses} losses; "
+        f"{result.distinct_games} of {len(result.games)} games distinct"
+    )
+    listing = table("", "agent", "ms/move", "evaluations/move", "rollout plies/move")
+    for index, spec in enumerate(agents):
+        cost = result.costs(index)
+        moves = max(cost.moves, 1)
+        per_move = (1000 * cost.seconds / moves, cost.evaluations / moves, cost.plies / moves)
+        listing.add_row(escape(spec), *(f"{value:,.1f}" for value in per_move))
+    screen.print(listing)
+    if result.caution is not None:
+        screen.print(f"[yellow]caution:[/yellow] {result.caution}")

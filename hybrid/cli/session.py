@@ -1,0 +1,170 @@
+"""One game in the terminal between a human and an agent: moves, and commands that change the agent meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.markup import escape
+
+from games import Game
+from hybrid.agent import Agent, Decisions
+from hybrid.cli.thoughts import headline, moves_table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+HELP = """\
+Type a move as the board names it, or
+  dial 0.3           where the agent stands: 0 = network alone, 0.5 = AlphaZero, 1 = search alone
+  simulations 200    its search budget per move
+  time 50ms          the same in seconds (s) or milliseconds (ms) of wall time per move
+  prior_weight 0.5   how far the search trusts the network's policy, 0 to 1; also value_weight
+  agent SPEC         another opponent from here on
+  hint               what the agent would do in your place
+  moves              the legal moves
+  undo               take back your last move
+  quit               leave the game"""
+
+_AGENT_OPTIONS = ("dial", "simulations", "time", "prior_weight", "value_weight")
+_EXCLUDES = {"dial": ("prior_weight", "value_weight"), "prior_weight": ("dial",), "value_weight": ("dial",)}
+
+
+class Session:
+    """A game in progress.
+
+    The position after each move is remembered, for `undo`; decisions are seeded by (seed, ply), so that taking moves
+    back and repeating them repeats the agent's replies.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        load: Callable[[str], Agent],
+        spec: str,
+        human: int,
+        seed: int,
+        console: Console,
+        show: int = 10,
+    ) -> None:
+        """Begin a game in which player `human` types and `load(spec)` has the other seats; `show` moves are listed."""
+        self.game, self.spec, self.human = game, spec, human
+        self._load, self._seed, self._console, self._show = load, seed, console, show
+        self._agent = load(spec)
+        self._positions = [game.initial()]
+        self._actions: list[int] = []
+
+    @property
+    def position(self) -> Any:
+        """The current position, one record."""
+        return self._positions[-1][0]
+
+    @property
+    def moves(self) -> list[str]:
+        """The moves so far, by name."""
+        return [self.game.action_name(action) for action in self._actions]
+
+    def play(self, read: Callable[[], str | None]) -> bool:
+        """Play until the game ends (true) or `read` returns None or the human quits (false)."""
+        self._console.print(
+            f"You are player {self.human + 1}; [bold]{escape(self.spec)}[/bold] is your opponent. help = help"
+        )
+        self._board()
+        while not self.position["terminal"]:
+            if self.position["to_play"] != self.human:
+                self._reply()
+                continue
+            line = read()
+            if line is None or line.strip() in ("quit", "exit"):
+                self._console.print("Game left unfinished.")
+                return False
+            self.obey(line.strip())
+        self._console.print(f"[bold]{_verdict(self.position['returns'], self.human)}[/bold]")
+        return True
+
+    def obey(self, line: str) -> None:
+        """Do what the human typed: a move or a command; say so if it is neither."""
+        legal = {self.game.action_name(a).lower(): a for a in self._legal()}
+        word, _, rest = line.partition(" ")
+        try:
+            if line.lower() in legal:
+                self._play(legal[line.lower()])
+                self._board()
+            elif word == "agent" and rest:
+                self._change(rest.strip())
+            elif word in _AGENT_OPTIONS and rest:
+                self._change(with_option(self.spec, word, rest.strip()))
+            elif word in ("help", "?"):
+                self._console.print(HELP, markup=False, soft_wrap=True)
+            elif word == "moves":
+                self._console.print(" ".join(legal), markup=False)
+            elif word == "hint":
+                self._explain(self._agent.decide(self._positions[-1], self._seeds()))
+            elif word == "undo":
+                self._undo()
+            elif line:
+                self._console.print(f"{line!r} is neither a legal move nor a command: try moves or help", markup=False)
+        except ValueError as error:
+            self._console.print(str(error), markup=False)
+
+    def _reply(self) -> None:
+        """Let the agent move, and show why."""
+        decisions = self._agent.decide(self._positions[-1], self._seeds(), np.zeros(1, np.int64))
+        self._explain(decisions)
+        self._play(int(decisions.actions[0]))
+        self._board()
+
+    def _play(self, action: int) -> None:
+        self._positions.append(self.game.step(self._positions[-1], np.array([action])))
+        self._actions.append(action)
+
+    def _undo(self) -> None:
+        """Go back to the human's turn before this one."""
+        turns = [ply for ply, position in enumerate(self._positions[:-1]) if position["to_play"][0] == self.human]
+        if not turns:
+            raise ValueError("there is no move of yours to take back")
+        del self._positions[turns[-1] + 1 :], self._actions[turns[-1] :]
+        self._agent.forget()
+        self._board()
+
+    def _change(self, spec: str) -> None:
+        """Continue against the agent `spec`; a spec that cannot be loaded changes nothing."""
+        self._agent = self._load(spec)
+        self.spec = spec
+        self._console.print(f"Your opponent is now [bold]{escape(spec)}[/bold].")
+
+    def _explain(self, decisions: Decisions) -> None:
+        names = [self.game.action_name(action) for action in range(self.game.num_actions)]
+        self._console.print(headline(decisions, names, int(self.position["to_play"])))
+        listing = moves_table(decisions, names, self._legal(), self._show)
+        if listing is not None:
+            self._console.print(listing)
+
+    def _board(self) -> None:
+        self._console.print("\n" + self.game.render(self.position) + "\n", markup=False, soft_wrap=True)
+
+    def _legal(self) -> list[int]:
+        """The legal actions."""
+        return np.flatnonzero(self.game.legal_actions(self._positions[-1])[0]).tolist()
+
+    def _seeds(self) -> Any:
+        """The seed, `[1]`, of the decision to be made now."""
+        return np.random.default_rng([self._seed, len(self._actions)]).integers(2**64, size=1, dtype=np.uint64)
+
+
+def with_option(spec: str, key: str, value: str) -> str:
+    """An agent's spec with one option set and those that contradict it dropped."""
+    base, _, query = spec.partition("?")
+    options = dict(item.partition("=")[::2] for item in query.split("&") if item)
+    for other in _EXCLUDES.get(key, ()):
+        options.pop(other, None)
+    options[key] = value
+    return f"{base}?{'&'.join(f'{name}={setting}' for name, setting in options.items())}"
+
+
+def _verdict(returns: Any, human: int) -> str:
+    """How the game ended, for the human."""
+    if returns[human] == 0:
+        return "A draw."
+    return "You win." if returns[human] > 0 else "You lose."
