@@ -1,0 +1,227 @@
+"""Classical planning: iterative-deepening alpha-beta over the compiled rules of any two-player zero-sum game.
+
+At the horizon the value is 0, or the mean outcome of random rollouts; there is no hand-written evaluation. The loop is
+`hybrid.minimax_kernels.search_factory`. Shapes: A actions.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import boolean, from_dtype, int16, int64, types, uint64
+
+from games import Game, Positions
+from games.compile import kernel
+from games.kernels import mix
+from games.rules import LiftedGame
+from hybrid import minimax_kernels as kernels
+
+FIRST_SLICE = 512
+"""Nodes between the first two looks at the clock; later slices follow the measured speed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """What a search found out about one position.
+
+    Attributes:
+        best: `[A]` true for the equally good best actions.
+        value: the position's value for the mover: 1, 0, -1, or a rollout estimate between; 0 where nothing is known.
+        plies: plies from here to the end of the game when `value` is proven with distances, else -1.
+        proven: whether `value` and `best` are the game's own, whatever the depth.
+        depth: the deepest iteration that was completed; 0 when the time was too short for any.
+        nodes: positions visited.
+        rollout_plies: plies played in rollouts.
+    """
+
+    best: npt.NDArray[np.bool_]
+    value: float
+    plies: int
+    proven: bool
+    depth: int
+    nodes: int
+    rollout_plies: int
+
+
+class OutOfBudgetError(Exception):
+    """A search met its deadline or its limit of nodes."""
+
+
+class AlphaBeta:
+    """A searcher of one game with its transposition table.
+
+    The table has `2 ** table_bits` entries of 16 bytes, in pairs, keyed by a 64-bit hash of the position's exact bytes
+    alone: a probe hits a wrong entry with odds of `2 ** (table_bits - 63)`, 1 in 2 ** 43 for the default.
+
+    Args:
+        game: a game made by `games.rules.lift`, for two players and zero-sum.
+        distance: whether faster wins and slower losses are better.
+        rollouts: random rollouts averaged at the horizon; 0 values it as a draw.
+        table_bits: base-2 logarithm of the table's entries, 1 to 30.
+
+    Raises:
+        ValueError: the game or an option is unsuitable.
+    """
+
+    def __init__(self, game: Game, *, distance: bool = True, rollouts: int = 0, table_bits: int = 20) -> None:
+        if not isinstance(game, LiftedGame) or not game.zero_sum:
+            raise ValueError(
+                f"minimax needs a two-player zero-sum game with compiled rules (games.rules.lift), got {game}"
+            )
+        if rollouts < 0:
+            raise ValueError(f"rollouts must be at least 0, got {rollouts}")
+        if not 1 <= table_bits <= 30:
+            raise ValueError(f"table_bits must be between 1 and 30, got {table_bits}")
+        self.game = game
+        self.distance = distance
+        self._search = _kernel(game)
+        self._table = np.zeros(1 << table_bits, kernels.ENTRY)
+        self._control = np.zeros(1, kernels.CONTROL)
+        self._control["distance"] = distance
+        self._control["rollouts"] = rollouts
+        self._stack(8)
+        self.forget()
+
+    def forget(self, seed: int = 0) -> None:
+        """Start afresh: what was found before no longer counts, and `seed` numbers the rollouts to come."""
+        control = self._control[0]
+        control.generation = control.generation % 63 + 1
+        with np.errstate(over="ignore"):
+            control.salt = mix(np.uint64(control.salt) + np.uint64(1))
+        control.seed = seed
+        self._history[:] = 0
+        self._killers[:] = -1
+
+    def analyse(self, position: Positions, *, depth: int | None = None, seconds: float | None = None) -> Analysis:
+        """Search `position` `[1]`, not terminal, ever deeper until it is proven, `depth` is done or `seconds` are over.
+
+        Raises:
+            ValueError: the depth is not between 1 and 254, or the position is terminal.
+        """
+        last = kernels.MAX_DEPTH if depth is None else depth
+        if not 1 <= last <= kernels.MAX_DEPTH:
+            raise ValueError(f"depth must be between 1 and {kernels.MAX_DEPTH}, got {depth}")
+        if position["terminal"][0]:
+            raise ValueError("position must not be terminal")
+        deadline = None if seconds is None else time.perf_counter() + seconds
+        self._control["nodes"] = self._control["plies"] = 0
+        mover = int(position["to_play"][0])
+        scores = np.zeros(self.game.num_actions, np.int64)
+        scores[~self.game.legal_actions(position)[0]] = -kernels.INFINITE
+        proven, done = False, 0
+        while done < last and not proven:
+            scores, proven, complete = self._iterate(position, scores, done + 1, deadline)
+            if not complete:
+                break
+            done += 1
+        return self._report(scores, mover, int(position["ply"][0]), proven, done)
+
+    def score(
+        self, position: Positions, depth: int, low: int = -kernels.INFINITE, high: int = kernels.INFINITE, **budget: Any
+    ) -> tuple[int, bool]:
+        """The score of `position` `[1]` for player 0, exact inside `(low, high)`, a bound beyond; is it resolved.
+
+        `budget` holds `deadline`, a `time.perf_counter()`, or `nodes`.
+
+        Raises:
+            OutOfBudgetError: the budget ran out first.
+            ValueError: the game has chance nodes.
+        """
+        if depth >= len(self._frames):
+            self._stack(2 * depth + 1)
+        control = self._control[0]
+        self._path[0] = position[0]
+        self._frames[0]["low"], self._frames[0]["high"] = low, high
+        control.depth, control.level, control.arrived = depth, 0, 1
+        self._run(**budget)
+        return int(control.value), bool(control.resolved)
+
+    def _iterate(
+        self, position: Positions, hints: npt.NDArray[np.int64], depth: int, deadline: float | None
+    ) -> tuple[npt.NDArray[np.int64], bool, bool]:
+        """Search every action to `depth`, the best of `hints` first: scores for the mover, proven, complete.
+
+        Scores below the best are upper bounds; a search cut short returns `hints`, or the wins it has found.
+        """
+        sign = 1 if position["to_play"][0] == 0 else -1
+        scores = np.full_like(hints, -kernels.INFINITE)
+        best, all_resolved = -kernels.INFINITE, True
+        for action in np.argsort(-hints, kind="stable")[: np.count_nonzero(hints > -kernels.INFINITE)]:
+            # The window is open one below the best, so that equally good actions show as equal.
+            floor = max(best - 1, -kernels.INFINITE)
+            low, high = (floor, kernels.INFINITE) if sign > 0 else (-kernels.INFINITE, -floor)
+            try:
+                score, resolved = self.score(
+                    self.game.step(position, [action]), depth - 1, low, high, deadline=deadline
+                )
+            except OutOfBudgetError:
+                won = best >= kernels.DECISIVE
+                return (scores if won else hints), won, False
+            scores[action] = sign * score
+            best = max(best, int(scores[action]))
+            all_resolved &= resolved
+        # With distances, open moves cannot win sooner; without, they may yet turn out equally good.
+        return scores, all_resolved or (self.distance and best >= kernels.DECISIVE), True
+
+    def _report(self, scores: npt.NDArray[np.int64], mover: int, ply: int, proven: bool, depth: int) -> Analysis:
+        """An iteration's scores for the mover as an `Analysis`."""
+        control = self._control[0]
+        best = int(scores.max())
+        decisive = abs(best) >= kernels.DECISIVE
+        return Analysis(
+            best=scores == best,
+            value=float(np.sign(best)) if decisive else best / kernels.ESTIMATE,
+            plies=kernels.WIN - abs(best) - ply if decisive and self.distance else -1,
+            proven=proven,
+            depth=depth,
+            nodes=int(control.nodes),
+            rollout_plies=int(control.plies),
+        )
+
+    def _run(self, *, deadline: float | None = None, nodes: int | None = None) -> None:
+        """Run the kernel to the end of the search or of the budget, in slices between looks at the clock."""
+        control = self._control[0]
+        stop = None if nodes is None else int(control.nodes) + nodes
+        limit = FIRST_SLICE
+        finished = False
+        while not finished:
+            started = time.perf_counter()
+            if (deadline is not None and started >= deadline) or (stop is not None and control.nodes >= stop):
+                raise OutOfBudgetError
+            with np.errstate(over="ignore"):
+                finished = self._search(*self._state, limit)
+            spent = time.perf_counter() - started
+            limit = min(2 * limit, max(64, int(limit * 0.001 / max(spent, 1e-6))))
+        if control.chance:
+            control.chance = 0
+            raise ValueError(f"minimax cannot search {self.game.name}: it has chance nodes")
+
+    def _stack(self, levels: int) -> None:
+        """Make room for searches of `levels` levels: padded positions, frames, move lists, killers, history."""
+        actions, size = self.game.num_actions, self.game.dtype.itemsize
+        words = np.zeros((levels, -(-size // 8)), np.uint64)
+        self._path = np.ndarray((levels,), self.game.dtype, words.data, strides=(words.strides[0],))
+        self._frames = np.zeros(levels, kernels.FRAME)
+        order = np.zeros((levels, actions), np.int16)
+        mask, scratch = np.zeros(actions, np.bool_), np.zeros(1, self.game.dtype)
+        self._killers = np.full((levels, 2), -1, np.int64)
+        self._history = np.zeros((2, actions), np.int64)
+        memory = (self._table, self._killers, self._history, self._control)
+        self._state = (words, self._path, self._frames, order, mask, scratch, *memory)
+
+
+def _kernel(game: LiftedGame) -> Any:
+    """The compiled search of one game, made once."""
+    if "minimax" not in game.memo:
+        path = types.Array(game.record, 1, "A", aligned=False)
+        dtypes = (kernels.FRAME, kernels.ENTRY, kernels.CONTROL)
+        frames, table, control = (types.Array(from_dtype(dtype), 1, "C", aligned=True) for dtype in dtypes)
+        arguments = (uint64[:, ::1], path, frames, int16[:, ::1], boolean[::1], game.records)
+        signature = boolean(*arguments, table, int64[:, ::1], int64[:, ::1], control, int64)
+        rules = (game.rule("play"), game.rule("legal"), game.rule("playout"))
+        game.memo["minimax"] = kernel(kernels.search_factory, signature, *rules)
+    return game.memo["minimax"]

@@ -1,0 +1,263 @@
+"""Alpha-beta search as one compiled loop over an explicit stack, for any two-player zero-sum game's rules.
+
+Scores are integers seen from player 0: player 0 raises `alpha`, player 1 lowers `beta`, whoever `to_play` names moves
+next. So nothing is ever negated, and passes and double moves need no special case. Fail-soft alpha-beta with a
+transposition table, killer moves and the history heuristic: Knuth & Moore 1975, Marsland 1986, Schaeffer 1989.
+
+A node is *resolved* when no unexplored horizon could change its value (or its bound); such results hold at any depth.
+Shapes: A actions, D stack levels (search depth + 1), W 64-bit words of a padded position, E table entries.
+"""
+# mypy: disable-error-code="no-untyped-def"
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from games.kernels import mix
+
+WIN = 1_000_000
+"""Score of a game won by player 0; with distances, less the ply at which it ends."""
+DECISIVE = WIN - (1 << 16)
+"""Scores from here on are wins; a horizon's estimate stays below."""
+ESTIMATE = 10_000
+"""Score of a horizon whose rollouts were all won by player 0."""
+INFINITE = 2 * WIN
+RESOLVED = 255
+"""The table's depth for results that hold at any depth."""
+MAX_DEPTH = RESOLVED - 1
+EXACT, LOWER, UPPER = 0, 1, 2
+
+ENTRY = np.dtype([("key", "u8"), ("value", "i4"), ("move", "i2"), ("depth", "u1"), ("tag", "u1")])
+"""One table entry: `tag` is the search's generation * 4 + kind of bound."""
+
+FRAME = np.dtype(
+    (
+        np.record,
+        [
+            ("key", "u8"),
+            *((name, "i8") for name in ("low", "high", "alpha", "beta", "best", "move", "next", "count", "resolved")),
+        ],
+    )
+)
+"""One stack level: the window it came with, as narrowed since, the best so far, the next of `count` ordered moves."""
+
+CONTROL = np.dtype(
+    (
+        np.record,
+        [
+            *((name, "u8") for name in ("seed", "salt")),
+            *((name, "i8") for name in ("generation", "depth", "distance", "rollouts")),
+            *((name, "i8") for name in ("level", "arrived", "value", "resolved", "chance", "nodes", "plies")),
+        ],
+    )
+)
+"""A search's settings, its place (`level`; `arrived` when a node was just entered), the last value, and its costs."""
+
+
+@njit
+def position_key(words: Any, salt: Any) -> Any:
+    """A 64-bit hash of a position's bytes, `words` `[W]`."""
+    key = salt
+    for i in range(words.shape[0]):
+        key = mix(key ^ words[i])
+    return key
+
+
+@njit
+def lookup(table: Any, key: Any, generation: Any) -> Any:
+    """The slot of `key` among its two, or -1."""
+    slot = np.int64(key & np.uint64(table.shape[0] - 1))
+    for i in range(2):
+        if table[slot ^ i].key == key and table[slot ^ i].tag >> 2 == generation:
+            return slot ^ i
+    return -1
+
+
+@njit
+def remember(table: Any, key: Any, generation: Any, value: Any, move: Any, depth: Any, bound: Any) -> None:
+    """Store a result: over its older self, else over a shallower or outdated first slot, else in the second."""
+    slot = lookup(table, key, generation)
+    if slot < 0:
+        slot = np.int64(key & np.uint64(table.shape[0] - 2))
+        if table[slot].tag >> 2 == generation and table[slot].depth > depth:
+            slot += 1
+    table[slot].key = key
+    table[slot].value = value
+    table[slot].move = move
+    table[slot].depth = depth
+    table[slot].tag = generation * 4 + bound
+
+
+@njit
+def arrange(order: Any, mask: Any, first: Any, killers: Any, history: Any) -> Any:
+    """Count and order the legal actions in `order` `[A]`: `first` (or -1), `killers` `[2]`, then by `history` `[A]`."""
+    count = 0
+    for action in range(mask.shape[0]):
+        if mask[action]:
+            weight = history[action]
+            place = count
+            if action == first:
+                place = 0
+                for i in range(count, 0, -1):
+                    order[i] = order[i - 1]
+            else:
+                while (
+                    place > 0
+                    and order[place - 1] != first
+                    and precedes(action, weight, order[place - 1], killers, history)
+                ):
+                    order[place] = order[place - 1]
+                    place -= 1
+            order[place] = action
+            count += 1
+    return count
+
+
+@njit
+def precedes(action: Any, weight: Any, other: Any, killers: Any, history: Any) -> Any:
+    """Whether `action` of history `weight` is tried before `other`."""
+    for killer in killers:
+        if action == killer or other == killer:
+            return action == killer
+    return weight > history[other]
+
+
+@njit
+def absorb(frame: Any, mover: Any, action: Any, control: Any) -> None:
+    """Take the value of the child after `action` into its parent's frame; on a cut no further child is due."""
+    value = control.value
+    if (value > frame.best) if mover == 0 else (value < frame.best):
+        frame.best = value
+        frame.move = action
+        if mover == 0:
+            frame.alpha = max(frame.alpha, value)
+        else:
+            frame.beta = min(frame.beta, value)
+    if frame.alpha >= frame.beta:
+        frame.next = frame.count
+        frame.resolved = control.resolved
+    else:
+        frame.resolved = frame.resolved & control.resolved
+
+
+@njit
+def finish(s: Any, frame: Any, depth: Any, table: Any, killers: Any, history: Any, control: Any) -> None:
+    """Return a searched node's value through `control`; record it, and the move that cut."""
+    value = frame.best
+    if abs(value) >= DECISIVE and (not control.distance or WIN - abs(value) - s.ply <= depth):
+        # Moves with an open horizon can only win later than this one, or lose later than all of these.
+        frame.resolved = 1
+    bound = UPPER if value <= frame.low else LOWER if value >= frame.high else EXACT
+    stored = RESOLVED if frame.resolved else depth
+    remember(table, frame.key, control.generation, value, frame.move, stored, bound)
+    if bound == (LOWER if s.to_play == 0 else UPPER):
+        history[s.to_play, frame.move] += depth * depth
+        if killers[0] != frame.move:
+            killers[1] = killers[0]
+            killers[0] = frame.move
+    control.value = value
+    control.resolved = frame.resolved
+    control.arrived = 0
+
+
+@njit
+def known(table: Any, frame: Any, depth: Any, control: Any) -> Any:
+    """Look the node up: its recorded best move (or -1), or -2 when the record answers, then in `control`."""
+    slot = lookup(table, frame.key, control.generation)
+    if slot < 0:
+        return -1
+    value, bound = table[slot].value, table[slot].tag & 3
+    if table[slot].depth >= depth and (
+        bound == EXACT or (bound == LOWER and value >= frame.high) or (bound == UPPER and value <= frame.low)
+    ):
+        control.value = value
+        control.resolved = np.int64(table[slot].depth == RESOLVED)
+        return -2
+    return np.int64(table[slot].move)
+
+
+def search_factory(
+    play: Callable[..., Any], legal: Callable[..., Any], playout: Callable[..., Any]
+) -> Callable[..., Any]:
+    """`search(words, path, frames, order, mask, scratch, table, killers, history, control, limit) -> finished`.
+
+    Continues the search of `path[0]` for about `limit` nodes; all but the first and last argument are its state:
+    `path` holds D records over the memory of `words` `[D, W]`, `frames` `[D]`, `order` `[D, A]`, `table` `[E]`,
+    `killers` `[D, 2]`, `history` `[2, A]`, `control` `[1]`.
+    """
+
+    @njit
+    def estimate(s, key, mask, scratch, control):
+        total = 0.0
+        for i in range(control.rollouts):
+            scratch[0] = s
+            control.plies += playout(scratch[0], mix(key ^ mix(control.seed + np.uint64(i))), mask)
+            total += scratch[0].returns[0]
+        return np.int64(np.rint(ESTIMATE * total / max(control.rollouts, 1)))
+
+    @njit
+    def answered(s, frame, words, depth, order, mask, scratch, table, killers, history, control):
+        """Enter a node: true when its value is known at once, else its frame and moves are laid out."""
+        control.nodes += 1
+        control.arrived = 0
+        control.resolved = s.terminal
+        if s.terminal:
+            margin = WIN - control.distance * s.ply
+            control.value = margin if s.returns[0] > 0 else -margin if s.returns[0] < 0 else 0
+            return True
+        if s.to_play > 1:
+            control.chance = 1
+        if control.chance or (depth == 0 and control.rollouts == 0):
+            control.value = 0
+            return True
+        frame.key = position_key(words, control.salt)
+        if depth == 0:
+            control.value = estimate(s, frame.key, mask, scratch, control)
+            return True
+        first = known(table, frame, depth, control)
+        if first == -2:
+            return True
+        mask[:] = False
+        legal(s, mask)
+        frame.count = arrange(order, mask, first, killers, history[s.to_play])
+        frame.next = 0
+        frame.alpha = frame.low
+        frame.beta = frame.high
+        frame.best = -INFINITE if s.to_play == 0 else INFINITE
+        frame.resolved = 1
+        return False
+
+    def search(words, path, frames, order, mask, scratch, table, killers, history, control, limit):
+        c = control[0]
+        stop = c.nodes + limit
+        while c.level >= 0:
+            level, depth = c.level, c.depth - c.level
+            s, frame = path[level], frames[level]
+            if c.arrived:
+                if c.nodes >= stop:
+                    return False
+                if answered(
+                    s, frame, words[level], depth, order[level], mask, scratch, table, killers[level], history, c
+                ):
+                    c.level -= 1
+                    continue
+            else:
+                absorb(frame, s.to_play, order[level, frame.next - 1], c)
+            if frame.next == frame.count:
+                finish(s, frame, depth, table, killers[level], history, c)
+                c.level -= 1
+            else:
+                words[level + 1] = words[level]
+                play(path[level + 1], order[level, frame.next])
+                frame.next += 1
+                frames[level + 1].low = frame.alpha
+                frames[level + 1].high = frame.beta
+                c.level += 1
+                c.arrived = 1
+        return True
+
+    return search
