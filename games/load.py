@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -60,10 +61,13 @@ def _module(name: str) -> ModuleType:
         path = Path(name)
         if not path.is_file():
             raise ValueError(f"game file {name!r} does not exist")
-        specification = importlib.util.spec_from_file_location(path.stem, path)
+        # Compiled code on disk names the module it came from, so that must be importable when it is loaded again.
+        module_name = f"hybrid_game_{path.stem.replace('.', '_')}"
+        specification = importlib.util.spec_from_file_location(module_name, path)
         assert specification is not None
         assert specification.loader is not None
         module = importlib.util.module_from_spec(specification)
+        sys.modules[module_name] = module
         specification.loader.exec_module(module)
         return module
     if name not in names():
