@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Block(nn.Module):
-    """`[B, F, H, W]` to the same: `x + gain * conv(relu(conv(relu(x))))`."""
+    """`[B, F, H, W]` to the same: `relu(x + gain * conv(relu(conv(x))))`, the identity on `x >= 0` at gain 0."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -29,8 +29,8 @@ class Block(nn.Module):
         self.gain = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        inner: Tensor = self.second(torch.relu(self.first(torch.relu(x))))
-        return x + self.gain * inner
+        inner: Tensor = self.second(torch.relu(self.first(x)))
+        return torch.relu(x + self.gain * inner)
 
 
 class Network(nn.Module):
@@ -56,7 +56,7 @@ class Network(nn.Module):
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """From planes `[B, C, H, W]`, logits `[B, A]` and values `[B, P]` in turn order beginning with the mover."""
-        trunk = torch.relu(self.blocks(self.stem(planes)))
+        trunk = self.blocks(torch.relu(self.stem(planes)))
         heads = torch.relu(self.heads(trunk))
         policy, value = heads[:, : self.config.policy_channels], heads[:, self.config.policy_channels :]
         features = torch.cat((value.flatten(1), trunk.mean((2, 3)), trunk.amax((2, 3))), 1)

@@ -1,10 +1,13 @@
 """The network as an ONNX graph, written node by node from numpy weights: no torch, no exporter, milliseconds.
 
+In 8 bits, activations are unsigned with the ranges seen in calibration, convolution weights signed with one scale an
+output channel (Jacob et al. 2018); the stem, the linear layers and all sums inside them stay in higher precision.
 Shapes: B positions (dynamic), observations `[C, H, W]`, A actions, P players.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,16 +16,24 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from hybrid.network_config import NetworkConfig, NetworkShape, Weights, check_weights
 
-Array = npt.NDArray[np.float32] | npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
+Ranges = Mapping[str, tuple[float, float]]
+"""The lowest and highest value, 0 included, of every activation that is kept in 8 bits."""
+
+# Seven bits and not eight: processors without VNNI add two products of bytes in 16 bits, which saturate at eight.
+_WEIGHT_LEVELS = 63
+_ACTIVATION_LEVELS = 255
 
 
 class _Graph:
-    """A graph under construction: each method adds one node and returns the name of its output."""
+    """A graph under construction: each method adds nodes and returns the name of its output."""
 
-    def __init__(self, weights: Weights) -> None:
-        self.weights = weights
+    def __init__(self, weights: Weights, ranges: Ranges | None) -> None:
+        self.weights, self.ranges = dict(weights), ranges
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, Array] = {}
+        self.scales: dict[str, float] = {}
+        self.observed: list[str] = []
 
     def constant(self, name: str, array: Array) -> str:
         self.constants[name] = array
@@ -32,62 +43,106 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
 
-    def layer(self, name: str, x: str, scale: Array | float = 1.0, output: str = "") -> str:
-        """The convolution or linear layer `name` with its weights times `scale`."""
-        weight = self.weights[f"{name}.weight"]
-        rows = np.reshape(np.asarray(scale, np.float32), (-1,) + (1,) * (weight.ndim - 1))
-        inputs = (
-            self.constant(f"{name}.weight", weight * rows),
-            self.constant(f"{name}.bias", self.weights[f"{name}.bias"] * rows.ravel()),
+    def activation(self, x: str) -> str:
+        """Mark `x` as an activation for 8 bits: rounded to its range if there are ranges."""
+        self.observed.append(x)
+        if self.ranges is None:
+            return x
+        low, high = self.ranges[x]
+        scale = (high - low) / _ACTIVATION_LEVELS or 1.0
+        step = self.constant(f"{x}.scale", np.array(scale, np.float32))
+        zero = self.constant(f"{x}.zero", np.array(round(-low / scale), np.uint8))
+        rounded = self.node(
+            "DequantizeLinear", f"{x}.rounded", self.node("QuantizeLinear", f"{x}.u8", x, step, zero), step, zero
         )
-        if weight.ndim == 2:
-            return self.node("Gemm", output or name, x, *inputs, transB=1)
-        margin, size = [weight.shape[2] // 2] * 4, list(weight.shape[2:])
-        return self.node("Conv", output or name, x, *inputs, kernel_shape=size, pads=margin)
+        self.scales[rounded] = scale
+        return rounded
+
+    def linear(self, name: str, x: str, output: str) -> str:
+        """The linear layer `name`."""
+        kinds = [self.constant(key, self.weights[key]) for key in (f"{name}.weight", f"{name}.bias")]
+        return self.node("Gemm", output, x, *kinds, transB=1)
+
+    def convolution(self, name: str, x: str, gain: Array | float = 1.0) -> str:
+        """The convolution `name` with weights times `gain`, in 8 bits where `x` is."""
+        weight, bias = (np.asarray(self.weights[f"{name}.{kind}"] * gain, np.float32) for kind in ("weight", "bias"))
+        size = list(weight.shape[2:])
+        inputs = (
+            self._rounded(name, weight, bias, self.scales[x])
+            if x in self.scales
+            else (self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias))
+        )
+        return self.node("Conv", name, x, *inputs, kernel_shape=size, pads=[size[0] // 2, size[1] // 2] * 2)
+
+    def _rounded(self, name: str, weight: Array, bias: Array, step: float) -> tuple[str, str]:
+        """Weights in 7 bits a channel and bias in 32, for an input of scale `step`."""
+        scale = np.abs(weight).max(axis=(1, 2, 3)) / _WEIGHT_LEVELS
+        # A channel of hardly any weight but with a bias must not push the bias out of its 32 bits.
+        scale = np.maximum(scale, np.abs(bias) / (step * 2.0**30))
+        scale = np.where(scale > 0, scale, 1.0).astype(np.float32)
+        levels = np.rint(weight / scale[:, None, None, None]).astype(np.int8)
+        steps = self.constant(f"{name}.weight.scale", scale)
+        parts = (
+            (f"{name}.weight", levels, steps),
+            (
+                f"{name}.bias",
+                np.rint(bias / (scale * step)).astype(np.int32),
+                self.constant(f"{name}.bias.scale", np.float32(step) * scale),
+            ),
+        )
+        weights, biases = (
+            self.node("DequantizeLinear", key, self.constant(f"{key}.levels", level), unit, axis=0)
+            for key, level, unit in parts
+        )
+        return weights, biases
 
 
-def build(config: NetworkConfig, shape: NetworkShape, weights: Weights) -> ModelProto:
-    """From `planes` `[B, C, H, W]` to `logits` `[B, A]` and `values` `[B, P]`, in turn order from the mover on."""
+def build(
+    config: NetworkConfig, shape: NetworkShape, weights: Weights, *, ranges: Ranges | None = None, observe: bool = False
+) -> ModelProto:
+    """From `planes` `[B, C, H, W]` to `logits` `[B, A]` and `values` `[B, P]`, in turn order from the mover on.
+
+    Args:
+        config: the network's size.
+        shape: the game's shape.
+        weights: the network's weights.
+        ranges: what `calibrate` returns, for 8 bits; None = single precision.
+        observe: also output every activation that 8 bits would round.
+    """
     check_weights(weights, config, shape)
-    graph = _Graph(weights)
-    trunk = graph.node("Relu", "trunk", _residual(graph, config))
-    heads = graph.node("Flatten", "flat", graph.node("Relu", "heads.relu", graph.layer("heads", trunk)))
+    graph = _Graph(weights, ranges)
+    trunk = _trunk(graph, config)
+    heads = graph.activation(graph.node("Relu", "heads.relu", graph.convolution("heads", trunk)))
     sizes = np.array([config.policy_channels, config.value_channels]) * shape.cells
+    flat = graph.node("Flatten", "heads.flat", heads)
     graph.nodes.append(
-        helper.make_node("Split", [heads, graph.constant("sizes", sizes)], ["policy.flat", "value.flat"], axis=1)
+        helper.make_node("Split", [flat, graph.constant("sizes", sizes)], ["policy.flat", "value.flat"], axis=1)
     )
-    graph.layer("policy", "policy.flat", output="logits")
+    graph.linear("policy", "policy.flat", "logits")
     mean = graph.node("Flatten", "mean.flat", graph.node("GlobalAveragePool", "mean", trunk))
     peak = graph.node("Flatten", "peak.flat", graph.node("GlobalMaxPool", "peak", trunk))
     features = graph.node("Concat", "features", "value.flat", mean, peak, axis=1)
-    hidden = graph.node("Relu", "hidden.relu", graph.layer("hidden", features))
-    graph.node("Tanh", "values", _value(graph, shape, hidden))
-    return _model(graph, shape)
+    hidden = graph.node("Relu", "hidden.relu", graph.linear("hidden", features, "hidden"))
+    if shape.zero_sum:  # One value is the other's opposite: so are the weights, and tanh is odd.
+        for key in ("value.weight", "value.bias"):
+            graph.weights[key] = np.concatenate((weights[key], -weights[key]))
+    graph.node("Tanh", "values", graph.linear("value", hidden, "value"))
+    return _model(graph, shape, graph.observed if observe else [])
 
 
-def _residual(graph: _Graph, config: NetworkConfig) -> str:
+def _trunk(graph: _Graph, config: NetworkConfig) -> str:
     """Stem and residual blocks, each gain folded into its block's second convolution."""
-    x = graph.layer("stem", "planes")
+    x = graph.activation(graph.node("Relu", "stem.relu", graph.convolution("stem", "planes")))
     for index in range(config.blocks):
         block = f"blocks.{index}"
-        inner = graph.layer(f"{block}.first", graph.node("Relu", f"{block}.relu", x))
+        inner = graph.node("Relu", f"{block}.inner", graph.convolution(f"{block}.first", x))
         gain = graph.weights[f"{block}.gain"]
-        inner = graph.layer(f"{block}.second", graph.node("Relu", f"{block}.inner", inner), gain)
-        x = graph.node("Add", block, x, inner)
+        inner = graph.activation(graph.convolution(f"{block}.second", graph.activation(inner), gain))
+        x = graph.activation(graph.node("Relu", f"{block}.relu", graph.node("Add", block, x, inner)))
     return x
 
 
-def _value(graph: _Graph, shape: NetworkShape, hidden: str) -> str:
-    """The last layer; where one value is the other's opposite, so are the weights, and tanh is odd."""
-    if shape.zero_sum:
-        mirror = np.array([1, -1], np.float32)
-        weight, bias = graph.weights["value.weight"], graph.weights["value.bias"]
-        graph.weights = {**graph.weights, "value.weight": np.repeat(weight, 2, 0), "value.bias": np.repeat(bias, 2)}
-        return graph.layer("value", hidden, mirror)
-    return graph.layer("value", hidden)
-
-
-def _model(graph: _Graph, shape: NetworkShape) -> ModelProto:
+def _model(graph: _Graph, shape: NetworkShape, observed: list[str]) -> ModelProto:
     """Wrap nodes and constants, with a dynamic batch."""
     describe = helper.make_tensor_value_info
     return helper.make_model(
@@ -98,6 +153,7 @@ def _model(graph: _Graph, shape: NetworkShape) -> ModelProto:
             [
                 describe("logits", TensorProto.FLOAT, ["B", shape.actions]),
                 describe("values", TensorProto.FLOAT, ["B", shape.players]),
+                *(describe(name, TensorProto.FLOAT, None) for name in observed),
             ],
             [numpy_helper.from_array(array, name) for name, array in graph.constants.items()],
         ),
