@@ -1,1 +1,1 @@
-"""Training by self-play: search with the self-play dial, replay, distil, evaluate, checkpoint."""
+"""Training: self-play, replay, learner and the loop that runs them; agents are played without any of it."""

@@ -1,0 +1,273 @@
+"""Everything that decides a training run, as frozen dataclasses, and the recipes that fill them in for a game.
+
+A run's length is measured in generations and games, never in seconds, so that a run is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from games import Game
+from hybrid.dial import Dial
+from hybrid.network_config import NetworkConfig
+
+Recipe = Literal["quick", "standard", "strong"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfPlayConfig:
+    """How the games that the network learns from are played.
+
+    Attributes:
+        dial: where self-play stands between network and search; its simulations are the full budget of a move.
+        full_fraction: share of moves searched with the full budget, with root noise, whose policy is learned
+            (playout-cap randomisation; Wu 2019, section 3.1).
+        fast_simulations: the budget of the other moves, whose policy is not learned.
+        c_puct: exploration constant of the search.
+        games: games per generation.
+        slots: games that one worker plays side by side; no result depends on it.
+        temperature: moves are drawn in proportion to `policy ** (1 / temperature)` during the first plies.
+        temperature_plies: how many plies; afterwards the best move is played.
+        noise_total: concentration of the Dirichlet noise at the root, shared among the legal actions.
+        noise_fraction: its share in the root's prior; 0 = no noise.
+        opening_fraction: share of games that begin with uniformly random plies.
+        opening_plies: the most such plies; their number is uniform from 1.
+    """
+
+    dial: Dial = field(default_factory=lambda: Dial(simulations=128))
+    full_fraction: float = 0.25
+    fast_simulations: int = 24
+    c_puct: float = 1.5
+    games: int = 128
+    slots: int = 32
+    temperature: float = 1.0
+    temperature_plies: int = 16
+    noise_total: float = 10.0
+    noise_fraction: float = 0.25
+    opening_fraction: float = 0.5
+    opening_plies: int = 4
+
+    def __post_init__(self) -> None:
+        if not self.dial.searches:
+            raise ValueError(
+                "dial must search in self-play, got simulations=0: without search there is nothing to learn"
+            )
+        if self.dial.seconds is not None:
+            raise ValueError(f"dial must be given in simulations in self-play, got {self.dial.seconds} s: seconds vary")
+        _at_least(self, 1, "fast_simulations", "games", "slots")
+        _at_least(self, 0, "temperature_plies", "opening_plies")
+        _above_zero(self, "full_fraction", "c_puct", "temperature", "noise_total")
+        _at_most_one(self, "full_fraction", "noise_fraction", "opening_fraction")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayConfig:
+    """What is remembered and how often it is learned from.
+
+    Attributes:
+        capacity: positions kept, the oldest leaving first.
+        samples_per_position: how often a position is drawn for learning, on average, per generation's new positions.
+    """
+
+    capacity: int = 200_000
+    samples_per_position: float = 4.0
+
+    def __post_init__(self) -> None:
+        _at_least(self, 1, "capacity")
+        _above_zero(self, "samples_per_position")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnerConfig:
+    """How the network is fitted to the search.
+
+    Attributes:
+        batch: positions per optimisation step.
+        learning_rate: of AdamW at the start.
+        final_learning_rate: reached at the last generation, along a cosine.
+        weight_decay: of AdamW, on matrices and kernels.
+        clip: largest norm of the gradient.
+        ema_decay: decay per step of the weight average that plays; it forgets faster during the first steps.
+        outcome_weight: the value's target is this share of the game's outcome and the rest of the search's value.
+        value_weight: weight of the value's loss beside the policy's.
+        accelerator: where the network is trained; self-play runs on CPU.
+    """
+
+    batch: int = 256
+    learning_rate: float = 2e-3
+    final_learning_rate: float = 2e-4
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    ema_decay: float = 0.995
+    outcome_weight: float = 0.5
+    value_weight: float = 1.0
+    accelerator: Literal["cpu", "cuda"] = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.accelerator not in ("cpu", "cuda"):
+            raise ValueError(f"accelerator must be cpu or cuda, got {self.accelerator!r}")
+        _at_least(self, 1, "batch")
+        _at_least(self, 0, "weight_decay", "ema_decay", "outcome_weight")
+        _above_zero(self, "learning_rate", "final_learning_rate", "clip", "value_weight")
+        _at_most_one(self, "learning_rate", "final_learning_rate", "outcome_weight")
+        if self.ema_decay >= 1:
+            raise ValueError(f"ema_decay must be below 1, got {self.ema_decay}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """The matches that measure progress.
+
+    Attributes:
+        every: generations between evaluations; the last generation is always evaluated. 0 = never.
+        games: games against each anchor, even.
+        simulations: the agent's budget per move at dial 0.5.
+        anchors: specs of the fixed opponents.
+    """
+
+    every: int = 5
+    games: int = 40
+    simulations: int = 100
+    anchors: tuple[str, ...] = ("random", "mcts?simulations=100", "mcts?simulations=1000")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "anchors", tuple(self.anchors))
+        _at_least(self, 0, "every")
+        _at_least(self, 2, "games")
+        _at_least(self, 1, "simulations")
+        if self.games % 2:
+            raise ValueError(f"games must be even, so that both seats are played equally, got {self.games}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One training run.
+
+    Attributes:
+        generations: how often the loop of self-play and learning is run.
+        workers: processes that play; 0 = the training process itself. No result depends on it.
+        seed: of everything random in the run.
+    """
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    self_play: SelfPlayConfig = field(default_factory=SelfPlayConfig)
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    generations: int = 20
+    workers: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _at_least(self, 1, "generations")
+        _at_least(self, 0, "workers", "seed")
+
+
+def quick(game: Game) -> Config:
+    """A first agent within minutes on two cores."""
+    return _sized(game, generations=24, games=128)
+
+
+def standard(game: Game) -> Config:
+    """A good agent within about an hour on two cores."""
+    return _sized(game, generations=100, games=256, capacity=500_000)
+
+
+def strong(game: Game) -> Config:
+    """A larger network and budget, for a night."""
+    config = _sized(game, generations=300, games=512, capacity=1_000_000, simulations=256)
+    return dataclasses.replace(config, network=NetworkConfig(blocks=6, channels=64))
+
+
+RECIPES: typing.Mapping[str, typing.Callable[[Game], Config]] = types.MappingProxyType(
+    {"quick": quick, "standard": standard, "strong": strong}
+)
+
+
+def recipe(name: str, game: Game) -> Config:
+    """The recipe called `name`, for `game`. Raises ValueError if there is none."""
+    if name not in RECIPES:
+        raise ValueError(f"unknown recipe {name!r}: known are {', '.join(RECIPES)}")
+    return RECIPES[name](game)
+
+
+def _sized(game: Game, *, generations: int, games: int, capacity: int = 100_000, simulations: int = 128) -> Config:
+    """A configuration that fits the game's length: it sets how long moves are drawn and how long openings are."""
+    length = mean_length(game)
+    return Config(
+        generations=generations,
+        workers=usable_cores(),
+        self_play=SelfPlayConfig(
+            dial=Dial(simulations=simulations),
+            games=games,
+            temperature_plies=round(length * 0.75),
+            opening_plies=max(1, min(4, round(length / 4))),
+        ),
+        replay=ReplayConfig(capacity=capacity),
+    )
+
+
+def mean_length(game: Game, samples: int = 256) -> float:
+    """Mean plies of `samples` seeded random games."""
+    _, plies = game.rollout(game.initial(samples), np.arange(samples, dtype=np.uint64))
+    return float(plies.mean())
+
+
+def usable_cores() -> int:
+    """Processor cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def to_json(config: Config) -> dict[str, Any]:
+    """The configuration as nested JSON objects, read back by `from_json`."""
+    return dataclasses.asdict(config)
+
+
+def from_json(value: Any) -> Config:
+    """The configuration written by `to_json`. Raises ValueError on unknown keys, wrong types and refused values."""
+    return typing.cast(Config, _parse(Config, value, "config"))
+
+
+def _parse(kind: Any, value: Any, name: str) -> Any:
+    """Read JSON `value` as `kind`: a dataclass, `int`, `float`, an optional one, or a tuple of strings."""
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        if not isinstance(value, dict) or not value.keys() <= hints.keys():
+            unknown = sorted(value.keys() - hints.keys()) if isinstance(value, dict) else value
+            raise ValueError(f"{name} has no {unknown}: its keys are {', '.join(hints)}")
+        return typing.cast(Any, kind)(**{key: _parse(hints[key], item, f"{name}.{key}") for key, item in value.items()})
+    if typing.get_origin(kind) is types.UnionType:
+        return None if value is None else _parse(typing.get_args(kind)[0], value, name)
+    if typing.get_origin(kind) is Literal:
+        return value
+    if typing.get_origin(kind) is tuple:
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+    elif type(value) is kind or (kind is float and type(value) is int):
+        return kind(value)
+    raise ValueError(f"{name} must be {getattr(kind, '__name__', kind)}, got {value!r}")
+
+
+def _at_least(config: Any, least: int, *names: str) -> None:
+    for name in names:
+        if not getattr(config, name) >= least:
+            raise ValueError(f"{name} must be at least {least}, got {getattr(config, name)}")
+
+
+def _above_zero(config: Any, *names: str) -> None:
+    for name in names:
+        if not 0 < getattr(config, name) < float("inf"):
+            raise ValueError(f"{name} must be positive, got {getattr(config, name)}")
+
+
+def _at_most_one(config: Any, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(config, name) <= 1:
+            raise ValueError(f"{name} must be between 0 and 1, got {getattr(config, name)}")

@@ -1,0 +1,62 @@
+"""Progress measured by real matches against fixed opponents."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from eval.match import play, seatings
+from eval.statistics import elo_of
+from games import Game
+from hybrid import agents
+from hybrid.agents import run as run_agents
+from hybrid.checkpoint import path_of, write_atomically
+from training.config import Config
+from training.progress import MatchReport
+
+_PURPOSE = 2
+"""Keeps this module's random numbers apart from those of self-play and learning."""
+
+
+def evaluate(run: Path, game: Game, config: Config, generation: int) -> tuple[MatchReport, ...]:
+    """Play the agent of `generation` against every anchor (in all other seats); adds to `RUN/matches.jsonl`."""
+    path = str(path_of(run, generation))
+    agent = run_agents.make(game, path, dial=0.5, simulations=config.evaluation.simulations)
+    rounds = len(seatings(game.players))
+    games = -(-config.evaluation.games // rounds) * rounds
+    reports = []
+    for number, anchor in enumerate(config.evaluation.anchors):
+        others = [agents.load(anchor, game) for _ in range(game.players - 1)]
+        rng = np.random.default_rng([config.seed, generation, _PURPOSE, number])
+        with warnings.catch_warnings():
+            # Small games repeat themselves; the report says how many games were distinct.
+            warnings.simplefilter("ignore")
+            match = play(game, [agent, *others], games, rng)
+        margin = 0.5 / games
+        reports.append(
+            MatchReport(
+                generation=generation,
+                opponent=anchor,
+                score=match.score,
+                ci95=match.ci95,
+                elo=elo_of(min(max(match.score, margin), 1 - margin)),
+                wins=match.wins,
+                draws=match.draws,
+                losses=match.losses,
+                distinct_games=match.distinct_games,
+            )
+        )
+    _store(run / "matches.jsonl", reports, generation)
+    return tuple(reports)
+
+
+def _store(path: Path, reports: list[MatchReport], generation: int) -> None:
+    """Put the reports at the end of the file, in the place of what an interrupted run left of this generation."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    lines = [line for line in lines if json.loads(line)["generation"] < generation]
+    lines += [json.dumps(asdict(report)) for report in reports]
+    write_atomically(path, "".join(f"{line}\n" for line in lines).encode())

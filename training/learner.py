@@ -1,0 +1,121 @@
+"""The learner: fits the network to what the search found, and averages its weights into the agent that plays.
+
+Shapes: B positions, A actions, P players, observations `[C, H, W]`.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+from torch.nn import functional
+
+from games import Game
+from hybrid.network import Network, weights_of
+from hybrid.network_config import NetworkConfig, NetworkShape, Weights, initial_weights
+from training.config import LearnerConfig
+from training.replay import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """What one optimisation step, or the mean of several, looked like; in nats but for `value`.
+
+    Attributes:
+        total: what was minimised.
+        policy: cross-entropy of the policy to the search's.
+        value: mean squared error of the value, per player.
+        entropy: of the network's policy.
+        target_entropy: of the search's policy: what `policy` cannot fall below.
+        gradient: norm of the gradient before clipping.
+    """
+
+    total: float
+    policy: float
+    value: float
+    entropy: float
+    target_entropy: float
+    gradient: float
+
+
+class Learner(LightningModule):
+    """A network in training, and the exponential average of its weights, which is what plays."""
+
+    def __init__(self, game: Game, network: NetworkConfig, config: LearnerConfig, seed: int) -> None:
+        super().__init__()
+        shape = NetworkShape.of(game)
+        weights = initial_weights(network, shape, np.random.default_rng(seed))
+        self.network = Network(network, shape, weights).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self.steps = 0
+        self._config = config
+
+    def forward(self, planes: Tensor) -> Any:
+        """From planes `[B, C, H, W]`, logits `[B, A]` and values `[B, P]` in turn order beginning with the mover."""
+        return self.network(planes)
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """The losses of a batch, stacked in the order of `Losses` without the gradient."""
+        tensors = {field.name: torch.from_numpy(getattr(batch, field.name)).to(self.device) for field in fields(batch)}
+        planes, weight, target = tensors["planes"], tensors["weight"], tensors["policy"]
+        logits, values = self.network(planes.to(memory_format=torch.channels_last))
+        log_policy = functional.log_softmax(logits.masked_fill(~tensors["legal"], -1e9), dim=1)
+        share = weight / weight.sum().clamp(min=1e-6)
+        policy = -(share * (target * log_policy).sum(1)).sum()
+        mix = self._config.outcome_weight
+        value = functional.mse_loss(values, mix * tensors["outcome"] + (1 - mix) * tensors["value"])
+        with torch.no_grad():
+            entropy = -(log_policy.exp() * log_policy).sum(1).mean()
+            target_entropy = -(share * torch.xlogy(target, target).sum(1)).sum()
+        return torch.stack((policy + self._config.value_weight * value, policy, value, entropy, target_entropy))
+
+    def configure_optimizers(self) -> torch.optim.AdamW:
+        """AdamW; vectors and scalars (biases, gains) are not decayed."""
+        parameters = list(self.network.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self._config.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=self._config.learning_rate)
+
+    def learning_rate(self, progress: float) -> float:
+        """The rate when `progress` in [0, 1] of the run is over: half a cosine from first to last."""
+        first, last = self._config.learning_rate, self._config.final_learning_rate
+        return last + (first - last) * (1 + math.cos(math.pi * progress)) / 2
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        """Count a step and move the average towards the network."""
+        self.steps += 1
+        decay = min(self._config.ema_decay, self.steps / (self.steps + 10))
+        pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
+        for average, current in pairs:
+            average.lerp_(current, 1 - decay)
+
+    @property
+    def agent_weights(self) -> Weights:
+        """The weights that play: the average."""
+        return weights_of(self.average)
+
+
+def optimise(fabric: Any, learner: Any, optimizer: Any, batch: Batch, clip: float) -> Tensor:
+    """One step on one batch, learner and optimizer being Fabric's; returns the losses in the order of `Losses`."""
+    losses = learner.training_step(batch)
+    optimizer.zero_grad()
+    fabric.backward(losses[0])
+    norm = fabric.clip_gradients(learner, optimizer, max_norm=clip)
+    optimizer.step()
+    learner.update_average()
+    return torch.cat((losses.detach(), norm.detach().reshape(1)))
+
+
+def mean_losses(steps: list[Tensor]) -> Losses:
+    """The mean over steps of what `optimise` returns."""
+    names = [field.name for field in fields(Losses)]
+    return Losses(**dict(zip(names, torch.stack(steps).mean(0).tolist(), strict=True)))

@@ -1,0 +1,156 @@
+"""The algorithm: self-play, replay, minibatches, learning, evaluation, checkpoint, and again.
+
+Every random number is seeded by the run's seed, the generation and its purpose, and generations do not overlap. So a
+run that is interrupted and resumed equals one that was not, bit for bit, on the same machine and versions.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.fabric import Fabric
+
+from games import Game
+from hybrid import checkpoint
+from hybrid.checkpoint import Checkpoint, path_of
+from hybrid.network_config import NetworkShape
+from training import state, tensorboard
+from training.config import Config, to_json
+from training.evaluation import evaluate
+from training.learner import Learner, Losses, mean_losses, optimise
+from training.progress import Observer, Report, summarise
+from training.replay import Replay
+from training.workers import Workers
+
+_PURPOSE = 1
+"""Keeps the learner's random numbers apart from those of self-play and evaluation."""
+
+
+def train(game: Game, config: Config, run: Path | str, observer: Observer | None = None) -> Path:
+    """Train an agent in the new run folder `run`; returns the agent's file.
+
+    Raises:
+        ValueError: the folder exists already, or the game cannot be loaded again by its spec.
+        RuntimeError: a self-play worker died.
+        OSError: the disk is full or cannot be written.
+    """
+    state.create(Path(run), game, config)
+    return resume(run, observer)
+
+
+def resume(run: Path | str, observer: Observer | None = None) -> Path:
+    """Go on with the run in folder `run` after its last complete generation; returns the agent's file.
+
+    Raises:
+        ValueError: there is no run, it is damaged, or another process trains in it.
+        RuntimeError: a self-play worker died.
+        OSError: the disk is full or cannot be written.
+    """
+    run = Path(run)
+    game, config = state.describe(run)
+    with state.locked(run):
+        return _loop(run, game, config, observer or Observer())
+
+
+def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
+    """The whole run on one page."""
+    learner = Learner(game, config.network, config.learner, config.seed)
+    replay = Replay(game, config.replay.capacity)
+    fabric = Fabric(accelerator=config.learner.accelerator, devices=1)
+    module, optimizer = fabric.setup(learner, learner.configure_optimizers())
+    done = state.restore(run, learner, optimizer, replay)
+    if done == 0:
+        _save_agent(run, game, config, learner, 0)
+    observer.started(game, config, run, done)
+    pace = _Pace(config.generations - done)
+    with tensorboard.events(run, done) as log, Workers(game, config.self_play, config.seed, config.workers) as workers:
+        for generation in range(done + 1, config.generations + 1):
+            observer.phase(generation, "self-play")
+            played = workers.play(generation, path_of(run, generation - 1), partial(observer.game_played, generation))
+            for one in played:
+                replay.insert(one.samples)
+            games = summarise(played, pace.lap(), replay.age(generation))
+
+            observer.phase(generation, "learning")
+            losses = _learn(fabric, module, optimizer, replay, config, generation, games.positions)
+            learning_seconds = pace.lap()
+
+            observer.phase(generation, "evaluation")
+            state.check_space(run, replay, learner)
+            _save_agent(run, game, config, learner, generation)
+            matches = evaluate(run, game, config, generation) if _due(config, generation) else ()
+
+            report = Report(
+                generation=generation,
+                generations=config.generations,
+                self_play=games,
+                losses=losses,
+                learning_rate=optimizer.param_groups[0]["lr"],
+                learning_seconds=learning_seconds,
+                matches=matches,
+                seconds_left=pace.left(),
+            )
+            tensorboard.write(log, game, report, played[0].samples)
+            state.save(run, generation, learner, optimizer, replay)
+            observer.generation_done(report)
+    return path_of(run, config.generations)
+
+
+def _learn(
+    fabric: Fabric, module: Any, optimizer: Any, replay: Replay, config: Config, generation: int, positions: int
+) -> Losses:
+    """Draw each of the generation's new positions so often as the configuration says, on average, and learn."""
+    rng = np.random.default_rng([config.seed, generation, _PURPOSE])
+    for group in optimizer.param_groups:
+        group["lr"] = module.learning_rate((generation - 1) / max(1, config.generations - 1))
+    steps = max(1, round(positions * config.replay.samples_per_position / config.learner.batch))
+    return mean_losses(
+        [
+            optimise(fabric, module, optimizer, replay.sample(rng, config.learner.batch), config.learner.clip)
+            for _ in range(steps)
+        ]
+    )
+
+
+def _due(config: Config, generation: int) -> bool:
+    """Whether the agent of a generation is evaluated."""
+    every = config.evaluation.every
+    return every > 0 and (generation % every == 0 or generation == config.generations)
+
+
+def _save_agent(run: Path, game: Game, config: Config, learner: Learner, generation: int) -> None:
+    """Write the file that plays."""
+    checkpoint.save(
+        path_of(run, generation),
+        Checkpoint(
+            weights=learner.agent_weights,
+            config=config.network,
+            shape=NetworkShape.of(game),
+            game=game.spec,
+            generation=generation,
+            extra={"training": to_json(config)},
+        ),
+    )
+
+
+class _Pace:
+    """Measures how long things take."""
+
+    def __init__(self, generations: int) -> None:
+        self._generations, self._done = generations, 0
+        self._start = self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last call, or the last generation's end."""
+        last, self._last = self._last, time.perf_counter()
+        return self._last - last
+
+    def left(self) -> float:
+        """Called at a generation's end: seconds that the rest will take at the pace so far."""
+        self.lap()
+        self._done += 1
+        return (self._last - self._start) / self._done * (self._generations - self._done)

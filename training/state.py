@@ -1,0 +1,170 @@
+"""What lets a run go on where it stopped: `RUN/state/NNNNNN/`, written whole or not at all; the newest two are kept.
+
+Generators are not among it: everything random is seeded by the run's seed, its purpose and the generation, and a state
+is only written between generations. The files are safetensors, JSON and npy without pickle, so reading them runs nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+import games
+from games import Game
+from hybrid.checkpoint import write_atomically
+from training.config import Config, from_json, to_json
+from training.learner import Learner
+from training.replay import Replay
+
+FORMAT = 1
+"""The version of a run folder; raised when an older reader would misunderstand a newer one."""
+
+_KEPT = 2
+_STATE = re.compile(r"\d{6,}")
+
+
+def create(run: Path, game: Game, config: Config) -> None:
+    """Make a run folder. Raises ValueError if there is something there already."""
+    if not game.spec:
+        raise ValueError(f"game must be loaded by name or path to be trained, got {game!r} without a spec")
+    if run.exists() and (not run.is_dir() or any(not entry.name.startswith(".") for entry in run.iterdir())):
+        hint = "resume it" if (run / "config.json").is_file() else "it holds something else"
+        raise ValueError(f"run folder {str(run)!r} exists already: {hint}, or choose another")
+    content = {"format": FORMAT, "game": game.spec, "config": to_json(config)}
+    write_atomically(run / "config.json", (json.dumps(content, indent=2) + "\n").encode())
+
+
+def describe(run: Path) -> tuple[Game, Config]:
+    """What the run in a folder trains, and how. Raises ValueError if there is none."""
+    path = run / "config.json"
+    if not path.is_file():
+        raise ValueError(f"{str(run)!r} is no run folder: it has no config.json")
+    content = _read_json(path)
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("game"), str):
+        raise ValueError(f"{path} is damaged or of another format than {FORMAT}")
+    return games.load(content["game"]), from_json(content.get("config"))
+
+
+@contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Keep other processes from training in the same folder. Raises ValueError if one does."""
+    with (run / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(f"run folder {str(run)!r} is in use by another process") from error
+        yield
+
+
+def save(run: Path, generation: int, learner: Learner, optimizer: torch.optim.Optimizer, replay: Replay) -> None:
+    """Write the state after `generation`, then drop all but the newest two."""
+    folder = run / "state"
+    folder.mkdir(exist_ok=True)
+    for leftover in folder.glob(".*"):
+        shutil.rmtree(leftover)
+    temporary, final = folder / f".{generation:06d}", folder / f"{generation:06d}"
+    temporary.mkdir()
+    replay.save(temporary / "replay.npy")
+    save_file(_tensors(learner, optimizer), temporary / "learner.safetensors")
+    content = {"format": FORMAT, "generation": generation, "steps": learner.steps, "samples": len(replay)}
+    (temporary / "state.json").write_text(json.dumps(content), encoding="utf-8")
+    for path in (*temporary.iterdir(), temporary):
+        _flush(path)
+    if final.exists():
+        shutil.rmtree(final)
+    temporary.rename(final)
+    _flush(folder)
+    for old in _states(run)[:-_KEPT]:
+        shutil.rmtree(old)
+
+
+def restore(run: Path, learner: Learner, optimizer: torch.optim.Optimizer, replay: Replay) -> int:
+    """Read the newest state of a run; returns its generation, 0 where nothing has been saved yet.
+
+    Raises:
+        ValueError: the state is damaged or another run's.
+    """
+    states = _states(run)
+    if not states:
+        return 0
+    content = _read_json(states[-1] / "state.json")
+    generation = int(states[-1].name)
+    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("generation") != generation:
+        raise ValueError(f"{states[-1]} is damaged or of another format than {FORMAT}")
+    replay.load(states[-1] / "replay.npy")
+    if content.get("samples") != len(replay) or not isinstance(content.get("steps"), int):
+        raise ValueError(f"{states[-1]} is damaged: its files do not belong together")
+    _set_tensors(states[-1] / "learner.safetensors", learner, optimizer)
+    learner.steps = content["steps"]
+    return generation
+
+
+def check_space(run: Path, replay: Replay, learner: Learner) -> None:
+    """Raises OSError, before anything is written, where the disk has no room for what a generation writes."""
+    weights = sum(parameter.nbytes for parameter in learner.parameters())
+    needed = replay.nbytes + 4 * weights + 4_000_000
+    free = shutil.disk_usage(run).free
+    if free < needed:
+        raise OSError(f"disk of {str(run)!r} is full: {needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free")
+
+
+def _states(run: Path) -> list[Path]:
+    """The folders of the states of a run, oldest first."""
+    found = [path for path in run.glob("state/*") if _STATE.fullmatch(path.name)]
+    return sorted(found, key=lambda path: int(path.name))
+
+
+def _tensors(learner: Learner, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Weights, their average and the optimizer's moments by name."""
+    tensors = {name: tensor.contiguous() for name, tensor in learner.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value.contiguous() for name, value in state.items()}
+    return tensors
+
+
+def _set_tensors(path: Path, learner: Learner, optimizer: torch.optim.Optimizer) -> None:
+    """Read what `_tensors` names. Raises ValueError where the file holds anything else."""
+    try:
+        tensors = load_file(path)
+        weights = {name: tensors.pop(name) for name in learner.state_dict()}
+        learner.load_state_dict(weights)
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            _, index, moment = name.split(".")
+            # Laid out in memory as its parameter is: other layouts take other paths in torch, which round differently.
+            layout = torch.empty_like(parameters[int(index)]) if tensor.ndim else torch.empty(())
+            if layout.shape != tensor.shape:
+                raise ValueError(f"{name} must have shape {tuple(layout.shape)}, got {tuple(tensor.shape)}")
+            moments.setdefault(int(index), {})[moment] = layout.copy_(tensor)
+        optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    except (SafetensorError, OSError, KeyError, IndexError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} is damaged or another run's: {' '.join(str(error).split())}") from error
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

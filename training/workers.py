@@ -1,0 +1,193 @@
+"""Processes that play: each with its own evaluator on one thread, all of them gone when their parent is.
+
+A worker is a fresh interpreter, neither a fork nor a re-run of the caller's script, so training may be called from
+anywhere. It shares one pipe with its parent, and reads nothing but the checkpoints it is told of.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from games import Game, load
+from training.config import SelfPlayConfig
+from training.selfplay import PlayedGame, play_games
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+# Interrupts are the parent's: they must be ignored before the slow imports, during which they would print a traceback.
+_PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from training.workers import serve
+serve(int(sys.argv[1]), int(sys.argv[2]))
+"""
+
+
+class Workers:
+    """A pool of self-play processes; a context manager. With 0 workers the calling process plays."""
+
+    def __init__(self, game: Game, config: SelfPlayConfig, seed: int, count: int) -> None:
+        self._game, self._config, self._seed = game, config, seed
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._pipes: list[Connection] = []
+        try:
+            for _ in range(count):
+                self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def process_ids(self) -> list[int]:
+        """The workers' process ids."""
+        return [process.pid for process in self._processes]
+
+    def play(self, generation: int, checkpoint: Path, finished: Callable[[PlayedGame], None]) -> list[PlayedGame]:
+        """Play a generation with the agent at `checkpoint`; returns its games in order of their numbers.
+
+        `finished` is called with each game as it ends, in no reproducible order.
+
+        Raises:
+            RuntimeError: a worker failed or died.
+        """
+        games: list[PlayedGame] = []
+        for game in self._remote(generation, checkpoint) if self._pipes else self._local(generation, checkpoint):
+            games.append(game)
+            finished(game)
+        return sorted(games, key=lambda game: game.number)
+
+    def close(self) -> None:
+        """End the workers at once."""
+        for process in self._processes:
+            process.kill()
+        for process, pipe in zip(self._processes, self._pipes, strict=True):
+            process.wait()
+            pipe.close()
+        self._processes, self._pipes = [], []
+
+    def _start(self) -> None:
+        """Start one worker and tell it what to play."""
+        ours, theirs = Pipe()
+        handle = theirs.fileno()
+        limits = dict.fromkeys(_THREAD_VARIABLES, "1")
+        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _PROGRAM, str(handle), str(os.getpid())],
+                pass_fds=[handle],
+                stdin=subprocess.DEVNULL,
+                env=os.environ | limits | {"PYTHONPATH": path},
+            )
+        self._processes.append(process)
+        self._pipes.append(ours)
+        self._send(len(self._pipes) - 1, (self._game.spec, self._config, self._seed))
+
+    def _local(self, generation: int, checkpoint: Path) -> Iterator[PlayedGame]:
+        """Play the whole generation in this process."""
+        return _play(self._game, self._config, self._seed, generation, checkpoint, range(self._config.games))
+
+    def _remote(self, generation: int, checkpoint: Path) -> Iterator[PlayedGame]:
+        """Give worker w the games w, w + W, ... and yield them as they arrive."""
+        count = len(self._pipes)
+        for index in range(count):
+            self._send(index, (generation, checkpoint, range(index, self._config.games, count)))
+        busy = set(range(count))
+        while busy:
+            for ready in wait([self._pipes[index] for index in busy]):
+                index = self._pipes.index(ready)  # type: ignore[arg-type]
+                message = self._receive(index)
+                if message is None:
+                    busy.remove(index)
+                elif isinstance(message, PlayedGame):
+                    yield message
+                else:
+                    raise RuntimeError(f"self-play worker {index} failed:\n{message}")
+
+    def _send(self, index: int, message: Any) -> None:
+        try:
+            self._pipes[index].send(message)
+        except OSError as error:
+            raise self._death(index) from error
+
+    def _receive(self, index: int) -> Any:
+        try:
+            return self._pipes[index].recv()
+        except (EOFError, OSError) as error:
+            raise self._death(index) from error
+
+    def _death(self, index: int) -> RuntimeError:
+        """What to say of a worker whose pipe is closed."""
+        process = self._processes[index]
+        try:
+            code = process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            return RuntimeError(f"self-play worker {index} (process {process.pid}) stopped answering")
+        cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        hint = ", perhaps for want of memory" if code == -signal.SIGKILL else ""
+        return RuntimeError(f"self-play worker {index} (process {process.pid}) died with {cause}{hint}")
+
+
+def serve(handle: int, parent: int) -> None:
+    """Run a worker: obey the parent at the other end of the pipe `handle` until it is gone."""
+    _die_with(parent)
+    with Connection(handle) as pipe:
+        try:
+            spec, config, seed = pipe.recv()
+            game = load(spec)
+            while True:
+                generation, checkpoint, numbers = pipe.recv()
+                for played in _play(game, config, seed, generation, checkpoint, numbers):
+                    pipe.send(played)
+                pipe.send(None)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return
+        except Exception:
+            pipe.send(traceback.format_exc())
+
+
+def _play(
+    game: Game, config: SelfPlayConfig, seed: int, generation: int, checkpoint: Path, numbers: Sequence[int]
+) -> Iterator[PlayedGame]:
+    """Play games with the agent at `checkpoint`; its network is not even loaded where the dial does not ask for it."""
+    from hybrid.checkpoint import load as load_checkpoint
+    from hybrid.evaluate import load_evaluator
+
+    evaluator = load_evaluator(game, load_checkpoint(checkpoint, game)) if config.dial.consults_network else None
+    return play_games(game, evaluator, config, seed, generation, numbers)
+
+
+def _die_with(parent: int) -> None:
+    """End this process when its parent ends, however that comes about.
+
+    Linux sends a signal; a thread looks every second for everywhere else.
+    """
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
