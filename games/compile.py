@@ -78,6 +78,7 @@ def _update(digest: Any, value: Any, seen: set[int]) -> None:
         if id(value) in seen:
             return
         seen.add(id(value))
+        digest.update(str(value.__module__).encode())  # compiled code can be loaded only where its modules can
         _update_code(digest, value.__code__)
         for cell in value.__closure__ or ():
             _update(digest, cell.cell_contents, seen)
