@@ -50,7 +50,7 @@ class SearchConfig:
 
     dial: Dial = field(default_factory=Dial)
     c_puct: float = 1.5
-    c_rollout: float = 1.5
+    c_rollout: float = 3.0
     c_base: float = 19_652.0
     fpu_reduction: float = 0.2
     dirichlet_total: float = 10.0
