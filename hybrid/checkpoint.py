@@ -20,7 +20,7 @@ from safetensors.numpy import save as serialise
 
 from games import Game
 from games.load import options as game_options
-from hybrid.network_config import NetworkConfig, NetworkShape, Weights, check_weights
+from hybrid.network_config import NetworkConfig, NetworkShape, Ranges, Weights, check_ranges, check_weights
 
 FORMAT = 1
 """The version of the header; raised when an older reader would misunderstand a newer file."""
@@ -40,6 +40,7 @@ class Checkpoint:
         shape: the shape of the game that the network was made for.
         game: the game's spec, as `games.load` reads it.
         generation: how many generations of self-play lie behind it.
+        ranges: what `hybrid.runtime.calibrate` returns, for inference in 8 bits; None = not calibrated.
         extra: anything else that JSON can hold (training configuration, measurements).
     """
 
@@ -48,12 +49,15 @@ class Checkpoint:
     shape: NetworkShape
     game: str
     generation: int = 0
+    ranges: Ranges | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if type(self.generation) is not int or self.generation < 0:
             raise ValueError(f"generation must be an integer of at least 0, got {self.generation!r}")
         check_weights(self.weights, self.config, self.shape)
+        if self.ranges is not None:
+            check_ranges(self.ranges, self.config)
 
 
 def save(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
@@ -64,6 +68,7 @@ def save(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
         "generation": checkpoint.generation,
         "config": asdict(checkpoint.config),
         "shape": asdict(checkpoint.shape),
+        "ranges": None if checkpoint.ranges is None else dict(checkpoint.ranges),
         "extra": dict(checkpoint.extra),
     }
     write_atomically(path, serialise(dict(checkpoint.weights), metadata={_KEY: json.dumps(header, allow_nan=False)}))
@@ -142,6 +147,7 @@ def _parse(path: Path, header: Any, weights: Weights) -> Checkpoint:
             shape=_dataclass(NetworkShape, shape),
             game=str(header["game"]),
             generation=header["generation"],
+            ranges=_ranges(header["ranges"]),
             extra=dict(header["extra"]),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -154,6 +160,13 @@ def _dataclass(kind: type[_Data], values: dict[str, Any]) -> _Data:
     if values.keys() != expected:
         raise ValueError(f"{kind.__name__} has keys {sorted(expected)}, got {sorted(values)}")
     return kind(**values)
+
+
+def _ranges(values: Any) -> Ranges | None:
+    """Calibrated ranges out of JSON."""
+    if values is None:
+        return None
+    return {str(name): (float(low), float(high)) for name, (low, high) in dict(values).items()}
 
 
 def _canonical(spec: str) -> tuple[str, dict[str, str]]:

@@ -6,20 +6,19 @@ mover, and the evaluator alone rotates the one into the other.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
 from games import Game, Positions
 from hybrid.checkpoint import Checkpoint
-from hybrid.runtime import Floats, OnnxRuntime, Runtime, TorchRuntime
+from hybrid.runtime import Backend, Floats, OnnxRuntime, OpenVino, Runtime
+
+Precision = Literal["float", "int8"]
 
 
 class Evaluator(Protocol):
     """Judges positions."""
-
-    evaluations: int
-    """How many positions a network has judged so far."""
 
     def __call__(self, positions: Positions) -> tuple[Floats, Floats]:
         """Policy logits `[B, A]` over all actions and values per player `[B, P]` in [-1, 1], both new arrays."""
@@ -29,7 +28,6 @@ class UniformEvaluator:
     """Knows nothing: zero logits and zero values."""
 
     def __init__(self, game: Game) -> None:
-        self.evaluations = 0
         self._sizes = game.num_actions, game.players
 
     def __call__(self, positions: Positions) -> tuple[Floats, Floats]:
@@ -38,7 +36,7 @@ class UniformEvaluator:
 
 
 class NetworkEvaluator:
-    """Asks a network."""
+    """Asks a network; `evaluations` counts the positions that it has judged."""
 
     def __init__(self, game: Game, runtime: Runtime) -> None:
         self.evaluations = 0
@@ -57,12 +55,47 @@ def per_player(values: Floats, to_play: np.ndarray[tuple[int], np.dtype[np.uint8
     return np.take_along_axis(values, turns, axis=1)
 
 
-def load_evaluator(game: Game, checkpoint: Checkpoint, *, device: str = "cpu", threads: int = 1) -> NetworkEvaluator:
-    """The evaluator of a checkpoint: ONNX Runtime with `threads` on `"cpu"`, torch on `"cuda"` or `"cuda:N"`."""
+def load_evaluator(
+    game: Game,
+    checkpoint: Checkpoint,
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+    backend: Backend = "onnxruntime",
+    precision: Precision = "float",
+) -> NetworkEvaluator:
+    """The evaluator of a checkpoint.
+
+    Args:
+        game: the game that the checkpoint was made for.
+        checkpoint: the agent.
+        device: `cpu`, `cuda` or `cuda:N`; on CUDA the network runs in torch, and the other options are not used.
+        threads: threads of one evaluation on the CPU.
+        backend: what runs the network on the CPU.
+        precision: `float` is single precision on the CPU and half precision on CUDA; `int8` needs the checkpoint's
+            `ranges`.
+
+    Raises:
+        ValueError: an option is unknown, or the checkpoint has not been calibrated for 8 bits.
+    """
+    _check("backend", backend, get_args(Backend))
+    _check("precision", precision, get_args(Precision))
     kind, _, number = device.partition(":")
-    if kind not in ("cpu", "cuda") or (number and not number.isdecimal()) or (kind == "cpu" and number):
+    if device != "cpu" and (kind != "cuda" or (number and not number.isdecimal())):
         raise ValueError(f"device must be cpu, cuda or cuda:N, got {device!r}")
+    if precision == "int8" and checkpoint.ranges is None:
+        raise ValueError("precision int8 needs a checkpoint calibrated for it; this one allows only float")
     config, shape, weights = checkpoint.config, checkpoint.shape, checkpoint.weights
-    if kind == "cpu":
-        return NetworkEvaluator(game, OnnxRuntime(config, shape, weights, threads=threads))
-    return NetworkEvaluator(game, TorchRuntime(config, shape, weights, device=device))
+    if kind == "cuda":
+        from hybrid.network import TorchRuntime
+
+        return NetworkEvaluator(game, TorchRuntime(config, shape, weights, device=device))
+    ranges = checkpoint.ranges if precision == "int8" else None
+    runtime = OnnxRuntime if backend == "onnxruntime" else OpenVino
+    return NetworkEvaluator(game, runtime(config, shape, weights, threads=threads, ranges=ranges))
+
+
+def _check(argument: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raises ValueError unless `value` is `allowed`."""
+    if value not in allowed:
+        raise ValueError(f"{argument} must be one of {', '.join(allowed)}, got {value!r}")

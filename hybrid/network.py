@@ -83,3 +83,19 @@ def weights_of(network: Network) -> dict[str, npt.NDArray[np.float32]]:
     return {
         name: weight.detach().to("cpu", torch.float32, copy=True).contiguous().numpy() for name, weight in state.items()
     }
+
+
+class TorchRuntime:
+    """A network in torch (a `hybrid.runtime.Runtime`), in half precision on CUDA devices."""
+
+    def __init__(self, config: NetworkConfig, shape: NetworkShape, weights: Weights, *, device: str) -> None:
+        self._device = torch.device(device)
+        self._dtype = torch.float16 if self._device.type == "cuda" else torch.float32
+        network = Network(config, shape, weights).eval().requires_grad_(False).to(self._device, self._dtype)
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.inference_mode()
+    def run(self, planes: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """From planes `[B, C, H, W]`, logits `[B, A]` and values `[B, P]` in turn order beginning with the mover."""
+        logits, values = self._network(torch.from_numpy(planes).to(self._device, self._dtype))
+        return logits.float().cpu().numpy(), values.float().cpu().numpy()

@@ -18,6 +18,9 @@ from games import Game
 Weights = Mapping[str, npt.NDArray[np.float32]]
 """A network's weights by name; `weight_shapes` lists them."""
 
+Ranges = Mapping[str, tuple[float, float]]
+"""The lowest and highest value, 0 included, of every activation that 8 bits round, by name in the ONNX graph."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
@@ -124,6 +127,22 @@ def initial_weights(
             scale = math.sqrt(2.0 / math.prod(size[1:])) * (0.1 if name in ("policy.weight", "value.weight") else 1.0)
             weights[name] = scale * rng.standard_normal(size, np.float32)
     return weights
+
+
+def activation_names(config: NetworkConfig) -> list[str]:
+    """The activations that 8 bits round, in the order of the forward pass."""
+    blocks = [f"blocks.{block}.{part}" for block in range(config.blocks) for part in ("inner", "second", "relu")]
+    return ["stem.relu", *blocks, "heads.relu"]
+
+
+def check_ranges(ranges: Ranges, config: NetworkConfig) -> None:
+    """Raises ValueError unless `ranges` are finite and hold 0 for exactly the activations of `activation_names`."""
+    expected = activation_names(config)
+    if ranges.keys() != set(expected):
+        raise ValueError(f"ranges must be those of {config}, of {', '.join(expected)}, got {', '.join(ranges)}")
+    for name, (low, high) in ranges.items():
+        if not -math.inf < low <= 0.0 <= high < math.inf:
+            raise ValueError(f"the range of {name} must be finite and hold 0, got {low} to {high}")
 
 
 def check_weights(weights: Weights, config: NetworkConfig, shape: NetworkShape) -> None:

@@ -7,18 +7,15 @@ Shapes: B positions (dynamic), observations `[C, H, W]`, A actions, P players.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from hybrid.network_config import NetworkConfig, NetworkShape, Weights, check_weights
+from hybrid.network_config import NetworkConfig, NetworkShape, Ranges, Weights, check_ranges, check_weights
 
 Array = npt.NDArray[Any]
-Ranges = Mapping[str, tuple[float, float]]
-"""The lowest and highest value, 0 included, of every activation that is kept in 8 bits."""
 
 # Seven bits and not eight: processors without VNNI add two products of bytes in 16 bits, which saturate at eight.
 _WEIGHT_LEVELS = 63
@@ -110,6 +107,8 @@ def build(
         observe: also output every activation that 8 bits would round.
     """
     check_weights(weights, config, shape)
+    if ranges is not None:
+        check_ranges(ranges, config)
     graph = _Graph(weights, ranges)
     trunk = _trunk(graph, config)
     heads = graph.activation(graph.node("Relu", "heads.relu", graph.convolution("heads", trunk)))

@@ -1,19 +1,19 @@
-"""What runs a network: one small interface over ONNX Runtime on CPU and torch on CUDA.
+"""What runs a network on a CPU: one small interface over ONNX Runtime and OpenVINO.
 
 Shapes: B positions, observations `[C, H, W]`, A actions, P players.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from hybrid.network_config import NetworkConfig, NetworkShape, Weights
+from hybrid.network_config import NetworkConfig, NetworkShape, Ranges, Weights
 
 Floats = npt.NDArray[np.float32]
+Backend = Literal["onnxruntime", "openvino"]
 
 
 class Runtime(Protocol):
@@ -24,48 +24,94 @@ class Runtime(Protocol):
 
 
 class OnnxRuntime:
-    """A network in ONNX Runtime on CPU.
+    """A network in ONNX Runtime, in 8 bits where `ranges` are given.
 
     With one thread a row's result has the same bits whatever the other rows of its batch are.
     """
 
-    def __init__(self, config: NetworkConfig, shape: NetworkShape, weights: Weights, *, threads: int = 1) -> None:
-        import onnxruntime
-
+    def __init__(
+        self,
+        config: NetworkConfig,
+        shape: NetworkShape,
+        weights: Weights,
+        *,
+        threads: int = 1,
+        ranges: Ranges | None = None,
+    ) -> None:
         from hybrid.onnx_model import build
 
-        if threads < 1:
-            raise ValueError(f"threads must be at least 1, got {threads}")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Idle threads must not burn the cores that other workers need.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        model = build(config, shape, weights).SerializeToString()
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = _session(build(config, shape, weights, ranges=ranges).SerializeToString(), threads)
 
     def run(self, planes: Floats) -> tuple[Floats, Floats]:
         logits, values = self._session.run(["logits", "values"], {"planes": planes})
         return logits, values
 
 
-class TorchRuntime:
-    """A network in torch, in half precision on CUDA devices."""
+class OpenVino:
+    """A network in OpenVINO (the optional extra `openvino`), in 8 bits where `ranges` are given."""
 
-    def __init__(self, config: NetworkConfig, shape: NetworkShape, weights: Weights, *, device: str) -> None:
-        import torch
+    def __init__(
+        self,
+        config: NetworkConfig,
+        shape: NetworkShape,
+        weights: Weights,
+        *,
+        threads: int = 1,
+        ranges: Ranges | None = None,
+    ) -> None:
+        try:
+            import openvino
+        except ImportError as error:
+            raise ValueError("backend 'openvino' is not installed: pip install 'hybrid-agents[openvino]'") from error
+        from hybrid.onnx_model import build
 
-        from hybrid.network import Network
-
-        self._device = torch.device(device)
-        self._dtype = torch.float16 if self._device.type == "cuda" else torch.float32
-        network = Network(config, shape, weights).eval().requires_grad_(False)
-        self._network = network.to(self._device, self._dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._tensor: Callable[[Floats], torch.Tensor] = torch.from_numpy
-        self._inference = torch.inference_mode
+        core = openvino.Core()
+        options = {
+            "INFERENCE_NUM_THREADS": _checked(threads),
+            "NUM_STREAMS": 1,
+            "INFERENCE_PRECISION_HINT": "f32",
+            # Several workers share the cores: the system places their threads better than each of them would.
+            "ENABLE_CPU_PINNING": False,
+        }
+        model = core.read_model(build(config, shape, weights, ranges=ranges).SerializeToString())
+        self._request = core.compile_model(model, "CPU", options).create_infer_request()
 
     def run(self, planes: Floats) -> tuple[Floats, Floats]:
-        with self._inference():
-            tensor = self._tensor(planes).to(self._device, self._dtype)
-            logits, values = self._network(tensor)
-            return logits.float().cpu().numpy(), values.float().cpu().numpy()
+        outputs = self._request.infer([planes], share_inputs=True)
+        return outputs["logits"], outputs["values"]
+
+
+def calibrate(config: NetworkConfig, shape: NetworkShape, weights: Weights, planes: Floats) -> Ranges:
+    """The ranges that a network's activations take on `planes` `[B, C, H, W]`, which 8 bits then cover."""
+    from hybrid.onnx_model import build
+
+    if not len(planes):
+        raise ValueError("planes must hold at least one position to calibrate on, got none")
+    model = build(config, shape, weights, observe=True)
+    session = _session(model.SerializeToString(), 1)
+    names = [output.name for output in model.graph.output[2:]]
+    low, high = np.zeros(len(names)), np.zeros(len(names))
+    for first in range(0, len(planes), 64):
+        activations = session.run(names, {"planes": planes[first : first + 64]})
+        low = np.minimum(low, [activation.min() for activation in activations])
+        high = np.maximum(high, [activation.max() for activation in activations])
+    return dict(zip(names, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+
+
+def _session(model: bytes, threads: int) -> Any:
+    """ONNX Runtime's session for a serialised model."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _checked(threads)
+    options.inter_op_num_threads = 1
+    # Idle threads must not burn the cores that other workers need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _checked(threads: int) -> int:
+    """A valid number of threads."""
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
+    return threads

@@ -17,9 +17,11 @@ from safetensors.numpy import save_file
 import games
 from hybrid import checkpoint
 from hybrid.checkpoint import Checkpoint
-from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
+from hybrid.network_config import NetworkConfig, NetworkShape, activation_names, initial_weights
 
 CONFIG = NetworkConfig(blocks=1, channels=4, policy_channels=1, value_channels=1, value_hidden=2)
+
+RANGES = dict.fromkeys(activation_names(CONFIG), (0.0, 1.5))
 
 
 def agent(spec="connect_four", generation=7, seed=0):
@@ -30,6 +32,7 @@ def agent(spec="connect_four", generation=7, seed=0):
         shape=shape,
         game=spec,
         generation=generation,
+        ranges=RANGES,
         extra={"recipe": "quick", "losses": [0.5, 1.25]},
     )
 
@@ -50,6 +53,7 @@ def test_round_trip(tmp_path):
     loaded = checkpoint.load(tmp_path / "a.safetensors", games.load("connect_four"))
     assert (loaded.config, loaded.shape, loaded.game) == (saved.config, saved.shape, saved.game)
     assert (loaded.generation, loaded.extra) == (7, {"recipe": "quick", "losses": [0.5, 1.25]})
+    assert loaded.ranges == RANGES
     assert loaded.weights.keys() == saved.weights.keys()
     for name, weight in saved.weights.items():
         np.testing.assert_array_equal(loaded.weights[name], weight)
@@ -103,6 +107,7 @@ def rewritten(tmp_path, change):
         "generation": 7,
         "config": asdict(CONFIG),
         "shape": asdict(saved.shape),
+        "ranges": None,
         "extra": {},
     }
     change(header)
@@ -128,6 +133,9 @@ def test_the_header_is_what_the_tests_below_change(tmp_path):
         (lambda h: h.update(config=[]), "NetworkConfig has keys"),
         (lambda h: h.update(generation=-1), "generation must be"),
         (lambda h: h.pop("game"), "game"),
+        (lambda h: h.update(ranges={"stem.relu": [0, 1]}), "ranges must be those of"),
+        (lambda h: h.update(ranges={name: [0] for name in RANGES}), "damaged"),
+        (lambda h: h.update(ranges={name: [1, 2] for name in RANGES}), "must be finite and hold 0"),
     ],
 )
 def test_a_changed_header_is_refused(tmp_path, change, message):

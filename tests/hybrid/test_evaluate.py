@@ -1,5 +1,7 @@
 """Evaluators: values reach the right player."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from games import lift
 from hybrid.checkpoint import Checkpoint
 from hybrid.evaluate import NetworkEvaluator, UniformEvaluator, load_evaluator, per_player
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
-from hybrid.runtime import OnnxRuntime
+from hybrid.runtime import OnnxRuntime, calibrate
 
 CONFIG = NetworkConfig(blocks=1, channels=4)
 
@@ -109,3 +111,23 @@ def test_unknown_devices_are_refused(device):
     game = games.load("connect_four")
     with pytest.raises(ValueError, match="device must be cpu, cuda or cuda:N"):
         load_evaluator(game, agent(game), device=device)
+
+
+@pytest.mark.parametrize("options", [{"backend": "tensorrt"}, {"precision": "int4"}])
+def test_unknown_options_are_refused(options):
+    game = games.load("connect_four")
+    with pytest.raises(ValueError, match="must be one of"):
+        load_evaluator(game, agent(game), **options)
+
+
+def test_eight_bits_need_calibration():
+    game = games.load("connect_four")
+    checkpoint = agent(game)
+    with pytest.raises(ValueError, match="needs a checkpoint calibrated for it"):
+        load_evaluator(game, checkpoint, precision="int8")
+    positions = game.step(game.initial(2), [0, 1])
+    ranges = calibrate(CONFIG, checkpoint.shape, checkpoint.weights, game.observe(positions))
+    rounded = load_evaluator(game, replace(checkpoint, ranges=ranges), precision="int8")(positions)
+    exact = load_evaluator(game, replace(checkpoint, ranges=ranges))(positions)
+    assert not np.array_equal(rounded[0], exact[0])
+    np.testing.assert_allclose(rounded[0], exact[0], atol=0.05)

@@ -4,11 +4,12 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx.reference import ReferenceEvaluator
 
-from hybrid.network import Network
-from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
+from hybrid.network import Network, TorchRuntime
+from hybrid.network_config import NetworkConfig, NetworkShape, activation_names, initial_weights
 from hybrid.onnx_model import build
-from hybrid.runtime import OnnxRuntime, TorchRuntime
+from hybrid.runtime import OnnxRuntime, OpenVino, calibrate
 
 SHAPES = {
     "connect_four": NetworkShape(observation=(2, 6, 7), actions=7, players=2, zero_sum=True),
@@ -26,6 +27,10 @@ CONFIGS = [
 ]
 
 
+def describe(config):
+    return f"{config.blocks}x{config.channels}"
+
+
 def trained_weights(config, shape, seed=0):
     """Random weights with nothing left at zero, neither biases nor gains."""
     rng = np.random.default_rng(seed)
@@ -41,7 +46,7 @@ def random_planes(shape, batch, seed=1):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.blocks}x{config.channels}")
+@pytest.mark.parametrize("config", CONFIGS, ids=describe)
 def test_onnx_runtime_computes_what_torch_does(config, name):
     shape = SHAPES[name]
     weights, planes = trained_weights(config, shape), random_planes(shape, 33)
@@ -57,18 +62,101 @@ def test_onnx_runtime_computes_what_torch_does(config, name):
             np.testing.assert_allclose(result, reference, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"{config.blocks}x{config.channels}")
-def test_rows_do_not_depend_on_their_batch(config, name):
+@pytest.mark.parametrize("name", ["connect_four", "tic_tac_toe", "three players", "no board"])
+@pytest.mark.parametrize("config", CONFIGS, ids=describe)
+@pytest.mark.parametrize("precision", ["float", "int8"])
+def test_rows_do_not_depend_on_their_batch(config, name, precision):
     shape = SHAPES[name]
-    planes = random_planes(shape, 130)
-    runtime = OnnxRuntime(config, shape, trained_weights(config, shape))
+    weights, planes = trained_weights(config, shape), random_planes(shape, 130)
+    ranges = calibrate(config, shape, weights, planes) if precision == "int8" else None
+    runtime = OnnxRuntime(config, shape, weights, ranges=ranges)
     logits, values = runtime.run(planes)
-    for batch in [*range(1, 34), 47, 63, 64, 65, 100, 127, 128, 129]:
+    for batch in [*range(1, 20), 24, 31, 32, 33, 47, 63, 64, 65, 100, 127, 128, 129]:
         for first in (0, 130 - batch):
             part = runtime.run(np.ascontiguousarray(planes[first : first + batch]))
             np.testing.assert_array_equal(part[0], logits[first : first + batch])
             np.testing.assert_array_equal(part[1], values[first : first + batch])
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("config", CONFIGS[1:], ids=describe)
+def test_eight_bits_compute_what_their_graph_says(config, name):
+    """Against the ONNX project's own numpy interpreter, but for ties of rounding."""
+    shape = SHAPES[name]
+    weights, planes = trained_weights(config, shape), random_planes(shape, 8)
+    ranges = calibrate(config, shape, weights, random_planes(shape, 100, seed=2))
+    assert list(ranges) == activation_names(config)
+    model = build(config, shape, weights, ranges=ranges)
+    model.opset_import[0].version = 21  # the interpreter knows these operators in their later versions only
+    expected = ReferenceEvaluator(model).run(None, {"planes": planes})
+    for result, reference in zip(OnnxRuntime(config, shape, weights, ranges=ranges).run(planes), expected, strict=True):
+        # A sum that lies between two steps may be rounded either way, and the layers above carry that on.
+        scale, error = max(1.0, np.abs(reference).max()), np.abs(result - reference)
+        assert np.median(error) < 0.001 * scale
+        assert error.max() < 0.05 * scale
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_eight_bits_stay_close_to_single_precision(name):
+    shape, config = SHAPES[name], NetworkConfig(blocks=5, channels=64)
+    weights, planes = trained_weights(config, shape), random_planes(shape, 200)
+    ranges = calibrate(config, shape, weights, random_planes(shape, 200, seed=2))
+    exact = OnnxRuntime(config, shape, weights).run(planes)
+    rounded = OnnxRuntime(config, shape, weights, ranges=ranges).run(planes)
+    for result, reference in zip(rounded, exact, strict=True):
+        assert np.abs(result - reference).mean() < 0.05 * np.ptp(reference)
+        assert (result != reference).any()
+
+
+def test_a_dead_channel_with_a_bias_keeps_it():
+    shape, config = SHAPES["tic_tac_toe"], NetworkConfig(blocks=1, channels=8)
+    weights, planes = trained_weights(config, shape), random_planes(shape, 64)
+    weights["blocks.0.first.weight"][3] = 1e-12
+    weights["blocks.0.first.bias"][3] = 2.0
+    weights["blocks.0.gain"] = np.array(1e-20, np.float32)
+    ranges = calibrate(config, shape, weights, planes)
+    exact = OnnxRuntime(config, shape, weights).run(planes)
+    rounded = OnnxRuntime(config, shape, weights, ranges=ranges).run(planes)
+    np.testing.assert_allclose(rounded[0], exact[0], atol=0.05 * np.ptp(exact[0]))
+
+
+@pytest.mark.parametrize("precision", ["float", "int8"])
+def test_openvino_computes_what_onnx_runtime_does(precision):
+    pytest.importorskip("openvino")
+    for shape in SHAPES.values():
+        config = NetworkConfig()
+        weights, planes = trained_weights(config, shape), random_planes(shape, 33)
+        ranges = calibrate(config, shape, weights, planes) if precision == "int8" else None
+        tolerance = 1e-4 if precision == "float" else 0.1
+        expected = OnnxRuntime(config, shape, weights, ranges=ranges).run(planes)
+        for result, reference in zip(
+            OpenVino(config, shape, weights, ranges=ranges).run(planes), expected, strict=True
+        ):
+            np.testing.assert_allclose(result, reference, atol=tolerance * max(1.0, np.abs(reference).max()))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda r: r.pop("stem.relu"), "ranges must be those of"),
+        (lambda r: r.update(other=(0.0, 1.0)), "ranges must be those of"),
+        (lambda r: r.update({"stem.relu": (0.5, 1.0)}), "the range of stem.relu must be finite and hold 0"),
+        (lambda r: r.update({"stem.relu": (0.0, float("inf"))}), "the range of stem.relu must be finite"),
+    ],
+)
+def test_foreign_ranges_are_refused(change, message):
+    shape, config = SHAPES["tic_tac_toe"], NetworkConfig(blocks=1)
+    weights = trained_weights(config, shape)
+    ranges = dict(calibrate(config, shape, weights, random_planes(shape, 3)))
+    change(ranges)
+    with pytest.raises(ValueError, match=message):
+        OnnxRuntime(config, shape, weights, ranges=ranges)
+
+
+def test_calibration_needs_positions():
+    shape, config = SHAPES["tic_tac_toe"], NetworkConfig(blocks=1)
+    with pytest.raises(ValueError, match="planes must hold at least one position"):
+        calibrate(config, shape, trained_weights(config, shape), random_planes(shape, 0))
 
 
 def test_opposite_values_are_exactly_opposite():
