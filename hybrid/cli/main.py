@@ -92,16 +92,18 @@ def _overview() -> str:
 
 def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
     """Parse `arguments` for a command's module, run it and write its JSON."""
-    from jsonargparse import ArgumentError, ArgumentParser
+    from jsonargparse import ArgumentError
 
-    parser = ArgumentParser(prog=f"hybrid {name}", description=module.__doc__, exit_on_error=False)
-    module.add_arguments(parser)
-    _add_common(parser)
+    from hybrid.cli.parser import make
+
+    parser = make(module, name)
     try:
+        if hasattr(module, "defaults"):
+            parser.set_defaults(module.defaults(parser, arguments))
         options: dict[str, Any] = vars(parser.parse_args(arguments))
     except ArgumentError as error:
         raise ValueError(f"{parsing_error(error)} (see 'hybrid {name} --help')") from error
-    except SystemExit as stop:  # help was shown
+    except SystemExit as stop:  # help or a configuration was shown
         return int(stop.code or 0)
     target = options.pop("json")
     options.pop("traceback")
@@ -111,14 +113,3 @@ def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
     if target is not None:
         write_json(target, outcome.data)
     return int(outcome.code)
-
-
-def _add_common(parser: Any) -> None:
-    """Add the options that every command has."""
-    from jsonargparse.typing import NonNegativeInt
-
-    parser.add_argument("--seed", type=NonNegativeInt, default=0, help="all randomness derives from it")
-    parser.add_argument(
-        "--json", type=Path | None, default=None, metavar="FILE", help="write the results there as JSON"
-    )
-    parser.add_argument("--traceback", action="store_true", help="show where an error was raised")

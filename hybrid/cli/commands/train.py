@@ -1,0 +1,131 @@
+"""Train an agent on a game, or go on with a training that was stopped.
+
+The run folder (by default runs/GAME, or the next free runs/GAME-2, ...) holds the configuration, the agent after each
+generation, TensorBoard events and match results. A recipe sets every option to fit the game; a YAML file (--config)
+and single options override it, and --print_config shows the outcome without training. Stop with Ctrl-C at any time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from hybrid.cli.output import Outcome, console
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of `hybrid train`: its own and every field of `training.config.Config`."""
+    from training.config import Config, Recipe
+
+    parser.add_argument(
+        "game", type=str | None, nargs="?", default=None, help="such as connect_four; not with --resume"
+    )
+    parser.add_argument("--recipe", type=Recipe, default="standard", help="what the other options start from")
+    parser.add_argument("--run", type=Path | None, default=None, metavar="FOLDER", help="a new run folder")
+    parser.add_argument(
+        "--resume", type=Path | None, default=None, metavar="RUN", help="go on with this run, as it was"
+    )
+    parser.add_argument("--config", action="config", help="a YAML file of options")
+    parser.add_class_arguments(Config)
+
+
+def defaults(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:
+    """The defaults that the command line implies: those of its recipe for its game, or the resumed run's own."""
+    from training.config import recipe, to_json
+
+    shown = [argument for argument in arguments if not argument.startswith(("-h", "--help", "--print_config"))]
+    options = parser.parse_args(shown)
+    if options.resume is not None:
+        from training.state import describe
+
+        return to_json(describe(options.resume)[1])
+    if options.game is not None:
+        from games import load
+
+        return to_json(recipe(options.recipe, load(options.game)))
+    if shown == list(arguments):
+        raise ValueError("a game is required, or --resume RUN (see 'hybrid train --help')")
+    return {}
+
+
+def run(*, game: str | None, recipe: str, run: Path | None, resume: Path | None, config: Any, **fields: Any) -> Outcome:
+    """Train to the end, showing how it goes; `recipe` and `config` have already made their way into `fields`."""
+    from games import load
+    from hybrid.cli.training_screen import TrainingScreen
+    from training import loop, state
+    from training.config import from_json, to_json
+
+    settings = from_json(_plain(fields))
+    start = time.perf_counter()
+    if resume is not None:
+        trained, known = state.describe(resume)
+        if game is not None or run is not None or to_json(settings) != to_json(known):
+            raise ValueError(
+                "--resume goes on with a run exactly as it was: give no game, --run or other option with it"
+            )
+        folder = resume
+    else:
+        assert game is not None
+        trained, folder = load(game), run or free_folder(game, Path("runs"))
+    screen = console()
+    with TrainingScreen(screen) as observer:
+        try:
+            agent = loop.resume(folder, observer) if resume else loop.train(trained, settings, folder, observer)
+        except KeyboardInterrupt:
+            observer.stop()
+            screen.print(
+                f"\nStopped; {observer.done} of {settings.generations} generations are saved. To go on:\n"
+                f"  hybrid train --resume {escape(str(folder))}",
+                soft_wrap=True,
+            )
+            return Outcome(_as_json(folder, None, observer.done, start, observer.matches), code=130)
+    screen.print(
+        f"The agent is saved in {escape(str(folder))}. Play it: "
+        f"[bold]hybrid play {escape(trained.spec)} {escape(str(folder))}[/bold]",
+        soft_wrap=True,
+    )
+    return Outcome(_as_json(folder, agent, observer.done, start, observer.matches))
+
+
+def free_folder(game: str, parent: Path) -> Path:
+    """A folder in `parent` named after the game, numbered from 2 where there is one already."""
+    name, _, options = game.partition(":")
+    stem = "-".join(filter(None, [Path(name).stem, re.sub(r"[^\w=.]+", "-", options)]))
+    return next(path for path in _numbered(parent / stem) if not path.exists())
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    """`path`, then `path-2`, `path-3`, ..."""
+    yield path
+    number = 2
+    while True:
+        yield path.with_name(f"{path.name}-{number}")
+        number += 1
+
+
+def _plain(value: Any) -> Any:
+    """Parsed options, which may nest namespaces and dataclasses, as nested dictionaries."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = vars(value)
+    elif hasattr(value, "as_dict"):
+        value = value.as_dict()
+    return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _as_json(run: Path, agent: Path | None, generation: int, start: float, matches: Sequence[Any]) -> dict[str, Any]:
+    return {
+        "run": str(run),
+        "agent": None if agent is None else str(agent),
+        "generation": generation,
+        "seconds": time.perf_counter() - start,
+        "matches": [dataclasses.asdict(match) for match in matches],
+    }

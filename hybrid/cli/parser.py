@@ -1,0 +1,37 @@
+"""The parser of one command's options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+from jsonargparse.typing import NonNegativeInt
+
+_OF_ONE_CALL = ("game", "run", "resume", "config", "json", "traceback")
+
+
+class CommandParser(ArgumentParser):
+    """jsonargparse's parser; the configurations it prints leave out what belongs to one call of the command."""
+
+    def dump(self, cfg: Namespace, *args: Any, **kwargs: Any) -> str:
+        """`cfg` as YAML."""
+        kept = cfg.clone()
+        for key in _OF_ONE_CALL:
+            kept.pop(key, None)
+        text: str = super().dump(kept, *args, **kwargs)
+        return text
+
+
+def make(module: ModuleType, name: str) -> CommandParser:
+    """The parser of command `name`: the options that its module declares and those that every command has."""
+    parser = CommandParser(prog=f"hybrid {name}", description=module.__doc__, exit_on_error=False)
+    module.add_arguments(parser)
+    if "seed" not in {action.dest for action in parser._actions}:
+        parser.add_argument("--seed", type=NonNegativeInt, default=0, help="all randomness derives from it")
+    parser.add_argument(
+        "--json", type=Path | None, default=None, metavar="FILE", help="write the results there as JSON"
+    )
+    parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
+    return parser
