@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, typeof
 from numba.core import config
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
@@ -50,6 +50,11 @@ def entry(dispatcher: Any) -> Callable[..., Any]:
 def kernel(factory: Callable[..., Any], signature: Any, *rules: Any) -> Callable[..., Any]:
     """The entry point of `factory(*rules)` compiled for `signature`; `rules` are inlined."""
     return entry(compiled(factory(*rules), signature))
+
+
+def type_of(value: Any) -> Any:
+    """The numba type of a value."""
+    return typeof(value)  # type: ignore[no-untyped-call]
 
 
 def fingerprint(function: Callable[..., Any]) -> str:

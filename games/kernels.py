@@ -32,6 +32,12 @@ def below(x: Any, n: Any) -> Any:
 
 
 @njit
+def unit(x: Any) -> Any:
+    """Map a random `uint64` to [0, 1)."""
+    return np.float64(x >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@njit
 def nth_legal(mask: Any, n: Any) -> Any:
     """The `n`-th true index of `mask`."""
     for action in range(mask.shape[0]):

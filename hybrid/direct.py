@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import boolean, float64, int64, types, uint64, void
+from numba import boolean, int64, types, uint64, void
 
 from games import LiftedGame
 from games.compile import kernel
+from hybrid.selection_kernels import SELECTION, descend
 from hybrid.tree import tree_type
-from hybrid.tree_kernels import attach, backup, descend, expand, rollout_seed
+from hybrid.tree_kernels import attach, backup, expand, rollout_seed
 
 if TYPE_CHECKING:
     from hybrid.search import Search
@@ -23,12 +24,11 @@ if TYPE_CHECKING:
 
 def run(game: LiftedGame, search: Search, rows: Any, simulations: int) -> None:
     """Run up to `simulations` further simulations in each of `rows` `[R]`, within the budgets."""
-    config = search.config
+    selection = search.config.selection
     scratch = np.empty(1, game.dtype)
     mask = np.empty(game.num_actions, np.bool_)
-    parameters = np.array([config.exploration, config.c_base, config.fpu_reduction])
-    state = (search.seeds, search.budget, search.done, search.plies, search.over)
-    _loop(game)(search.tree, search.positions, rows, simulations, game.zero_sum, *state, parameters, scratch, mask)
+    state = (search.seeds, search.noise, search.budget, search.done, search.plies, search.over)
+    _loop(game)(search.tree, search.positions, rows, simulations, game.zero_sum, selection, *state, scratch, mask)
 
 
 def _loop(game: LiftedGame) -> Callable[..., None]:
@@ -36,8 +36,8 @@ def _loop(game: LiftedGame) -> Callable[..., None]:
     if "direct" not in game.memo:
         tree = tree_type()
         nodes = types.Array(game.record, 2, "C", aligned=False)
-        counters = (uint64[::1], int64[::1], int64[::1], int64[::1], boolean[::1])
-        signature = void(tree, nodes, int64[::1], int64, boolean, *counters, float64[::1], game.records, boolean[::1])
+        counters = (uint64[::1], uint64[::1], int64[::1], int64[::1], int64[::1], boolean[::1])
+        signature = void(tree, nodes, int64[::1], int64, boolean, SELECTION, *counters, game.records, boolean[::1])
         rules = (game.rule("play"), game.rule("legal"), game.rule("playout"))
         game.memo["direct"] = kernel(loop_factory, signature, *rules)
     return game.memo["direct"]  # type: ignore[no-any-return]
@@ -46,12 +46,14 @@ def _loop(game: LiftedGame) -> Callable[..., None]:
 def loop_factory(play, legal, playout):
     """`loop(...)`: simulations in each of `rows`, at most `simulations` more, until the budget is spent or a proof."""
 
-    def loop(tree, positions, rows, simulations, zero_sum, seeds, budget, done, plies, over, parameters, scratch, mask):
+    def loop(
+        tree, positions, rows, simulations, zero_sum, selection, seeds, noise, budget, done, plies, over, scratch, mask
+    ):
         logits = np.zeros(mask.shape[0], np.float32)
         for b in rows:
             goal = min(budget[b], done[b] + simulations)
             while not over[b] and done[b] < goal:
-                leaf, slot = descend(tree, b, parameters[0], parameters[1], parameters[2])
+                leaf, slot = descend(tree, b, selection, done[b], budget[b], noise[b])
                 if slot >= 0:
                     parent = leaf
                     scratch[0] = positions[b, parent]

@@ -11,12 +11,15 @@ import math
 import numpy as np
 from numba import njit
 
-from games.kernels import mix
+from hybrid.policy_kernels import improved_policy, regularised_policy
+from hybrid.selection_kernels import choose, edge_value
+from hybrid.strategy import Target
 from hybrid.tree import UNPROVEN
-from hybrid.tree_kernels import unit
+
+IMPROVED, REGULARISED = int(Target.IMPROVED), int(Target.REGULARISED)
 
 
-def report(tree, rows, seeds, prior, visits, q, proven, network, policy, chosen, values, gap, gain):
+def report(tree, rows, selection, seeds, noise, prior, visits, q, proven, network, policy, chosen, values, gap, gain):
     """Fill one row of each output for each of `rows` `[R]`; the outputs are those of `Decisions` and `Root`."""
     for index in range(rows.shape[0]):
         b = rows[index]
@@ -28,9 +31,9 @@ def report(tree, rows, seeds, prior, visits, q, proven, network, policy, chosen,
                 q[index, action] = tree.edge_total[b, 0, slot] / tree.edge_visits[b, 0, slot]
             if tree.edge_proof[b, 0, slot] != UNPROVEN:
                 proven[index, action] = tree.edge_proof[b, 0, slot]
-        slot = choose(tree, b, seeds[b])
+        slot = choose(tree, b, selection, seeds[b], noise[b])
         chosen[index] = tree.action[b, 0, slot]
-        target(tree, b, policy[index])
+        target(tree, b, selection, policy[index])
         solved = tree.solved[b, 0] == 1
         for player in range(values.shape[1]):
             mean = tree.total[b, 0, player] / max(tree.visits[b, 0], 1)
@@ -42,72 +45,25 @@ def report(tree, rows, seeds, prior, visits, q, proven, network, policy, chosen,
 
 
 @njit
-def edge_value(tree, b, slot):
-    """The value of a root edge for the mover: proven, else its mean, else (unvisited) the root's mean."""
-    if tree.edge_proof[b, 0, slot] != UNPROVEN:
-        return np.float64(tree.edge_proof[b, 0, slot])
-    if tree.edge_visits[b, 0, slot] > 0:
-        return tree.edge_total[b, 0, slot] / tree.edge_visits[b, 0, slot]
-    return tree.total[b, 0, tree.to_play[b, 0]] / tree.visits[b, 0]
-
-
-@njit
-def choose(tree, b, seed):
-    """The root slot to play.
-
-    A proven win; else, without the proven losses (all lost: with them), the most visits, then value, then prior, then
-    a seeded tie-break. A proven draw replaces a choice that is worth less than it.
-    """
-    best = -1
-    best_draw = -1
-    for slot in range(tree.edges[b, 0]):
-        proof = tree.edge_proof[b, 0, slot]
-        if proof == 1.0:
-            return slot
-        if proof != UNPROVEN and (best_draw < 0 or proof > tree.edge_proof[b, 0, best_draw]):
-            best_draw = slot
-        if proof != -1.0 and (best < 0 or _better(tree, b, slot, best, seed)):
-            best = slot
-    if best < 0:
-        for slot in range(tree.edges[b, 0]):
-            if best < 0 or _better(tree, b, slot, best, seed):
-                best = slot
-    elif best_draw >= 0 and tree.edge_proof[b, 0, best_draw] > edge_value(tree, b, best):
-        best = best_draw
-    return best
-
-
-@njit
-def _better(tree, b, slot, other, seed):
-    """Whether a root slot beats another by visits, value, prior, and a seeded tie-break, in this order."""
-    if tree.edge_visits[b, 0, slot] != tree.edge_visits[b, 0, other]:
-        return tree.edge_visits[b, 0, slot] > tree.edge_visits[b, 0, other]
-    value, other_value = edge_value(tree, b, slot), edge_value(tree, b, other)
-    if value != other_value:
-        return value > other_value
-    if tree.prior[b, 0, slot] != tree.prior[b, 0, other]:
-        return tree.prior[b, 0, slot] > tree.prior[b, 0, other]
-    return unit(mix(seed ^ np.uint64(slot + 1))) > unit(mix(seed ^ np.uint64(other + 1)))
-
-
-@njit
-def target(tree, b, policy):
-    """Fill `policy` `[A]`: uniform over a proven root's optimal moves, else visits without proven losses."""
-    solved = tree.solved[b, 0] == 1
-    value = tree.value[b, 0, tree.to_play[b, 0]]
-    total = 0.0
-    for slot in range(tree.edges[b, 0]):
-        proof = tree.edge_proof[b, 0, slot]
-        weight = 0.0
-        if solved:
-            weight = 1.0 if proof == value else 0.0
-        elif proof != -1.0:
-            weight = np.float64(tree.edge_visits[b, 0, slot])
-        policy[tree.action[b, 0, slot]] = weight
-        total += weight
-    for slot in range(tree.edges[b, 0]):
-        action = tree.action[b, 0, slot]
-        policy[action] = policy[action] / total if total > 0.0 else tree.prior[b, 0, slot]
+def target(tree, b, selection, policy):
+    """Fill `policy` `[A]`: uniform over a proven root's optimal moves, else what `selection.target` says."""
+    edges = tree.edges[b, 0]
+    weights = np.zeros(edges)
+    if tree.solved[b, 0] == 1:
+        value = tree.value[b, 0, tree.to_play[b, 0]]
+        for slot in range(edges):
+            weights[slot] = 1.0 if tree.edge_proof[b, 0, slot] == value else 0.0
+    elif selection.target == IMPROVED:
+        improved_policy(tree, b, 0, selection.c_visit, selection.c_scale, weights)
+    elif selection.target == REGULARISED:
+        regularised_policy(tree, b, 0, selection.c_puct, weights)
+    else:
+        for slot in range(edges):
+            lost = tree.edge_proof[b, 0, slot] == -1.0
+            weights[slot] = 0.0 if lost else tree.edge_visits[b, 0, slot]
+    total = weights.sum()
+    for slot in range(edges):
+        policy[tree.action[b, 0, slot]] = weights[slot] / total if total > 0.0 else tree.prior[b, 0, slot]
 
 
 @njit

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import typeof
+
+from games.compile import type_of
 
 UNPROVEN = 2.0
 """What `edge_proof` holds where nothing is proven; no return has this value."""
@@ -104,7 +105,7 @@ def grow(tree: Tree, nodes: int) -> Tree:
 
 def tree_type() -> Any:
     """The numba type of a `Tree`."""
-    return typeof(allocate(1, 1, 1, 1, logits=True))  # type: ignore[no-untyped-call]
+    return type_of(allocate(1, 1, 1, 1, logits=True))
 
 
 def bytes_per_node(actions: int, players: int, position_bytes: int, *, logits: bool) -> int:

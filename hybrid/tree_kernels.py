@@ -1,8 +1,7 @@
-"""The steps of a simulation, compiled: descend, attach a leaf, expand it, back its value up; and what a root tells.
+"""The steps of a simulation, compiled: descend, attach a leaf, expand it, back its value up; and re-rooting.
 
-Independent of the game. `b` is a row, the rest as in `hybrid.tree`. Functions mutate `tree`. PUCT is AlphaZero's
-(Silver et al. 2018, Science 362, supplementary "Search"); proofs are MCTS-Solver's (Winands et al. 2008) extended
-to draws: a node is proven by a winning child, or when all its children are proven.
+Independent of the game. `b` is a row, the rest as in `hybrid.tree`. Functions mutate `tree`. Proofs are MCTS-Solver's
+(Winands et al. 2008) extended to draws: a node is proven by a winning child, or when all its children are proven.
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -13,65 +12,12 @@ import math
 import numpy as np
 from numba import njit
 
-from games.kernels import mix
+from games.kernels import mix, unit
+from hybrid.selection_kernels import descend
 from hybrid.tree import UNPROVEN
 
 TIE_BREAK = 1e-4
 """Seeded noise on the logits of a prior without a network; far below any difference that matters."""
-
-
-@njit
-def unit(x):
-    """Map a random `uint64` to [0, 1)."""
-    return np.float64(x >> np.uint64(11)) * (1.0 / 9007199254740992.0)
-
-
-@njit
-def select_edge(tree, b, node, c_puct, c_base, fpu_reduction):
-    """The slot that maximises Q + U at an expanded, unsolved node.
-
-    U = c(s) P(s, a) sqrt(N(s)) / (1 + N(s, a)) with c(s) = c_puct + log((1 + N(s) + c_base) / c_base). Unvisited edges
-    take the node's mean value less `fpu_reduction * sqrt(prior mass visited)`. Proven losses are never selected.
-    """
-    simulations = tree.visits[b, node] - 1
-    exploration = c_puct + math.log((1.0 + simulations + c_base) / c_base)
-    scale = exploration * math.sqrt(max(simulations, 1))
-    mean = tree.total[b, node, tree.to_play[b, node]] / tree.visits[b, node]
-    first_play = mean - fpu_reduction * math.sqrt(max(np.float64(tree.explored[b, node]), 0.0))
-    best = -1
-    best_score = -np.inf
-    for slot in range(tree.edges[b, node]):
-        proof = np.float64(tree.edge_proof[b, node, slot])
-        if proof == -1.0:
-            continue
-        visits = tree.edge_visits[b, node, slot]
-        if proof != UNPROVEN:
-            q = proof
-        elif visits > 0:
-            q = tree.edge_total[b, node, slot] / visits
-        else:
-            q = first_play
-        score = q + scale * np.float64(tree.prior[b, node, slot]) / (1 + visits)
-        if score > best_score:
-            best = slot
-            best_score = score
-    return best
-
-
-@njit
-def descend(tree, b, c_puct, c_base, fpu_reduction):
-    """Follow the best edges from the root; `(node, slot)` of an edge without a child, or `(leaf, -1)`.
-
-    A leaf is a solved node, or a root that has not been expanded.
-    """
-    node = 0
-    while tree.solved[b, node] == 0 and tree.edges[b, node] > 0:
-        slot = select_edge(tree, b, node, c_puct, c_base, fpu_reduction)
-        child = tree.child[b, node, slot]
-        if child < 0:
-            return node, slot
-        node = child
-    return node, -1
 
 
 @njit
@@ -240,10 +186,11 @@ def plant_rows(tree, rows, seeds, to_play):
         plant(tree, rows[index], seeds[rows[index]], to_play[index])
 
 
-def select_rows(tree, rows, c_puct, c_base, fpu_reduction, nodes, slots):
-    """`descend` in `rows` `[R]`, into `nodes` and `slots` `[R]`."""
+def select_rows(tree, rows, selection, done, budget, noise, nodes, slots):
+    """`descend` in `rows` `[R]`, into `nodes` and `slots` `[R]`; `done`, `budget`, `noise` are `[B]`."""
     for index in range(rows.shape[0]):
-        nodes[index], slots[index] = descend(tree, rows[index], c_puct, c_base, fpu_reduction)
+        b = rows[index]
+        nodes[index], slots[index] = descend(tree, b, selection, done[b], budget[b], noise[b])
 
 
 def attach_rows(tree, rows, nodes, slots, to_play, terminal, returns, added):

@@ -1,0 +1,80 @@
+"""How to search: the dial, the strategy and their numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hybrid.dial import Dial
+from hybrid.strategy import Selection, Strategy, Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """How to search, apart from where the dial stands.
+
+    Attributes:
+        dial: the agent's place on the spectrum.
+        strategy: how edges are selected.
+        target: the policy that decisions report; by default visits, or the improved policy with Gumbel.
+        c_puct: weight of the prior in PUCT with the network's values.
+        c_rollout: the same with rollout values, which are noisier; the two mix as the values do, by `value_weight`.
+        c_base: visits at which the exploration weight has grown by log 2 (AlphaZero's 19,652).
+        fpu_reduction: how far below its parent's mean an unvisited action starts, times the root of the prior visited.
+        c_uct: exploration weight of UCT, for values in [-1, 1].
+        c_visit: Gumbel's c_visit, as for the next two (Danihelka et al. 2022, section 4 and appendix F).
+        c_scale: Gumbel's c_scale, for values in [0, 1].
+        max_considered: root actions that Gumbel samples without replacement; all legal ones at prior weight 0.
+        dirichlet_total: concentration of the root noise in self-play, shared among the legal actions (AlphaZero's 0.3
+            for chess and 0.03 for go are about 10 / legal actions each).
+        noise_fraction: its share in the root prior, where `Search.begin` is given noise seeds.
+        reuse: whether a row's tree is kept when its next root is found in it; Gumbel always starts anew.
+        max_nodes: bound on the nodes of one row; a search that reaches it ends.
+    """
+
+    dial: Dial = field(default_factory=Dial)
+    strategy: Strategy = Strategy.PUCT
+    target: Target | None = None
+    c_puct: float = 1.5
+    c_rollout: float = 3.0
+    c_base: float = 19_652.0
+    fpu_reduction: float = 0.2
+    c_uct: float = 1.4
+    c_visit: float = 50.0
+    c_scale: float = 1.0
+    max_considered: int = 16
+    dirichlet_total: float = 10.0
+    noise_fraction: float = 0.25
+    reuse: bool = True
+    max_nodes: int = 4_000_000
+
+    def __post_init__(self) -> None:
+        for name in ("c_puct", "c_rollout", "c_base", "c_uct", "c_visit", "c_scale", "dirichlet_total"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if not self.fpu_reduction >= 0:
+            raise ValueError(f"fpu_reduction must be at least 0, got {self.fpu_reduction}")
+        if not 0 <= self.noise_fraction <= 1:
+            raise ValueError(f"noise_fraction must be between 0 and 1, got {self.noise_fraction}")
+        if self.max_nodes < 2:
+            raise ValueError(f"max_nodes must be at least 2, got {self.max_nodes}")
+        if self.max_considered < 1:
+            raise ValueError(f"max_considered must be at least 1, got {self.max_considered}")
+        if self.strategy == Strategy.GUMBEL and self.dial.seconds is not None:
+            raise ValueError("strategy gumbel plans for a number of simulations: give simulations, not time")
+
+    @property
+    def selection(self) -> Selection:
+        """These numbers as the kernels take them; c_puct is the one in force at the dial's `value_weight`."""
+        weight = self.dial.value_weight
+        improved = Target.IMPROVED if self.strategy == Strategy.GUMBEL else Target.VISITS
+        return Selection(
+            strategy=int(self.strategy),
+            target=int(improved if self.target is None else self.target),
+            c_puct=weight * self.c_puct + (1.0 - weight) * self.c_rollout,
+            c_base=self.c_base,
+            fpu_reduction=self.fpu_reduction,
+            c_uct=self.c_uct,
+            c_visit=self.c_visit,
+            c_scale=self.c_scale,
+            considered=self.max_considered if self.dial.prior_weight > 0.0 else 2**31,
+        )

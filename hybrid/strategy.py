@@ -1,0 +1,46 @@
+"""Which edge a search follows: PUCT, UCT or Gumbel, and what of it is the policy to learn from."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Strategy(IntEnum):
+    """How edges are selected.
+
+    PUCT: AlphaZero's Q + U (Silver et al. 2018, Science 362).
+    UCT: UCB1 applied to trees, blind to the prior (Kocsis & Szepesvári 2006).
+    GUMBEL: sequential halving of sampled root actions, improved-policy matching below (Danihelka et al. 2022).
+    """
+
+    PUCT = 0
+    UCT = 1
+    GUMBEL = 2
+
+
+class Target(IntEnum):
+    """The policy that a search reports and self-play learns from.
+
+    VISITS: the share of simulations (Silver et al. 2018).
+    IMPROVED: softmax(log prior + σ(completed Q)) (Danihelka et al. 2022, equation 11).
+    REGULARISED: argmax over π of q·π − λ KL(prior ‖ π) (Grill et al. 2020, equations 7 and 9).
+    """
+
+    VISITS = 0
+    IMPROVED = 1
+    REGULARISED = 2
+
+
+class Selection(NamedTuple):
+    """The numbers that select edges, as the kernels take them; `SearchConfig` says what they mean."""
+
+    strategy: int
+    target: int
+    c_puct: float
+    c_base: float
+    fpu_reduction: float
+    c_uct: float
+    c_visit: float
+    c_scale: float
+    considered: int
