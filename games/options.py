@@ -6,6 +6,7 @@ import ast
 import contextlib
 import inspect
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import Any
 
 
@@ -34,6 +35,11 @@ def _convert(key: str, value: str, default: Any, owner: str) -> Any:
     """`value` as the type of `default`."""
     if isinstance(default, str):
         return value
+    if isinstance(default, Enum):
+        allowed_names = [member.name.lower() for member in type(default)]
+        if value not in allowed_names:
+            raise ValueError(f"option {key} of {owner} must be one of {', '.join(allowed_names)}, got {value!r}")
+        return type(default)[value.upper()]
     kind = float if default is None else type(default)
     literal: Any = {"true": True, "false": False}.get(value.lower(), value) if kind is bool else value
     if isinstance(literal, str):

@@ -8,6 +8,7 @@ from hybrid.durations import parse_duration
 from hybrid.evaluate import load_evaluator
 from hybrid.search import SearchConfig
 from hybrid.search_agent import SearchAgent, dial_from
+from hybrid.strategy import Strategy
 
 
 def make(
@@ -18,8 +19,12 @@ def make(
     prior_weight: float | None = None,
     value_weight: float | None = None,
     time: str = "",
+    strategy: Strategy = Strategy.PUCT,
     c_puct: float = SearchConfig.c_puct,
     c_rollout: float = SearchConfig.c_rollout,
+    c_visit: float = SearchConfig.c_visit,
+    c_scale: float = SearchConfig.c_scale,
+    max_considered: int = SearchConfig.max_considered,
     fpu_reduction: float = SearchConfig.fpu_reduction,
     reuse: bool = True,
     device: str = "cpu",
@@ -34,13 +39,27 @@ def make(
         prior_weight: the prior's axis of the dial, in [0, 1]; not together with `dial`.
         value_weight: the value's axis, in [0, 1]; not together with `dial`.
         time: wall-clock budget per move instead of `simulations`, as `20ms`.
-        c_puct: see `SearchConfig`, as for the next three.
+        strategy: `puct`, `uct` or `gumbel`.
+        c_puct: see `SearchConfig`, as for the next six.
         c_rollout: as above.
+        c_visit: as above.
+        c_scale: as above.
+        max_considered: as above.
         fpu_reduction: as above.
         reuse: as above.
         device: `cpu`, `cuda` or `cuda:N`.
     """
     place = dial_from(simulations, dial, prior_weight, value_weight, parse_duration(time))
-    config = SearchConfig(dial=place, c_puct=c_puct, c_rollout=c_rollout, fpu_reduction=fpu_reduction, reuse=reuse)
+    config = SearchConfig(
+        dial=place,
+        strategy=strategy,
+        c_puct=c_puct,
+        c_rollout=c_rollout,
+        c_visit=c_visit,
+        c_scale=c_scale,
+        max_considered=max_considered,
+        fpu_reduction=fpu_reduction,
+        reuse=reuse,
+    )
     stored = checkpoint.load(checkpoint.find(path), game)
     return SearchAgent(game, load_evaluator(game, stored, device=device), config, name=path)
