@@ -1,13 +1,17 @@
 """Checkpoints: what was saved comes back, everything else is refused in one line, nothing is ever run."""
 
+from __future__ import annotations
+
 import json
 import os
 import pickle
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +28,7 @@ CONFIG = NetworkConfig(blocks=1, channels=4, policy_channels=1, value_channels=1
 RANGES = dict.fromkeys(activation_names(CONFIG), (0.0, 1.5))
 
 
-def agent(spec="connect_four", generation=7, seed=0):
+def agent(spec: str = "connect_four", generation: int = 7, seed: int = 0) -> Checkpoint:
     shape = NetworkShape.of(games.load(spec))
     return Checkpoint(
         weights=initial_weights(CONFIG, shape, np.random.default_rng(seed)),
@@ -40,14 +44,14 @@ def agent(spec="connect_four", generation=7, seed=0):
 class Payload:
     """Creates a file when it is unpickled."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = path
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (self.path,)
 
 
-def test_round_trip(tmp_path):
+def test_round_trip(tmp_path: Path) -> None:
     saved = agent()
     checkpoint.save(tmp_path / "a.safetensors", saved)
     loaded = checkpoint.load(tmp_path / "a.safetensors", games.load("connect_four"))
@@ -59,7 +63,7 @@ def test_round_trip(tmp_path):
         np.testing.assert_array_equal(loaded.weights[name], weight)
 
 
-def test_the_newest_generation_of_a_run_is_the_agent(tmp_path):
+def test_the_newest_generation_of_a_run_is_the_agent(tmp_path: Path) -> None:
     for generation in (9, 10, 1_000_000):
         checkpoint.save(checkpoint.path_of(tmp_path, generation), agent(generation=generation))
     (tmp_path / "checkpoints" / "notes.safetensors").write_bytes(b"")
@@ -69,7 +73,7 @@ def test_the_newest_generation_of_a_run_is_the_agent(tmp_path):
     assert checkpoint.load(tmp_path / "checkpoints" / "000009.safetensors").generation == 9
 
 
-def test_nothing_there(tmp_path):
+def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no checkpoint or run folder at"):
         checkpoint.load(tmp_path / "missing")
     with pytest.raises(ValueError, match="holds no checkpoint"):
@@ -77,19 +81,19 @@ def test_nothing_there(tmp_path):
 
 
 @pytest.mark.parametrize("spec", ["connect_four:rows=6,columns=7", "connect_four:connect=4", "connect_four"])
-def test_the_same_game_in_other_words(tmp_path, spec):
+def test_the_same_game_in_other_words(tmp_path: Path, spec: str) -> None:
     checkpoint.save(tmp_path / "a", agent())
     assert checkpoint.load(tmp_path / "a", games.load(spec)).game == "connect_four"
 
 
 @pytest.mark.parametrize("spec", ["connect_four:rows=5", "connect_four:connect=3"])
-def test_another_game_is_refused(tmp_path, spec):
+def test_another_game_is_refused(tmp_path: Path, spec: str) -> None:
     checkpoint.save(tmp_path / "a", agent())
     with pytest.raises(ValueError, match=f"for game 'connect_four', not for '{spec}'"):
         checkpoint.load(tmp_path / "a", games.load(spec))
 
 
-def test_every_truncation_is_refused(tmp_path):
+def test_every_truncation_is_refused(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "a", agent())
     content = (tmp_path / "a").read_bytes()
     for length in [*range(0, len(content), 97), len(content) - 1]:
@@ -98,10 +102,10 @@ def test_every_truncation_is_refused(tmp_path):
             checkpoint.load(tmp_path / "b")
 
 
-def rewritten(tmp_path, change):
+def rewritten(tmp_path: Path, change: Callable[[Any], Any]) -> Path:
     """A file whose header's JSON document went through `change`."""
     saved = agent()
-    header = {
+    header: dict[str, Any] = {
         "format": 1,
         "game": "connect_four",
         "generation": 7,
@@ -111,11 +115,11 @@ def rewritten(tmp_path, change):
         "extra": {},
     }
     change(header)
-    save_file(saved.weights, tmp_path / "changed", metadata={"hybrid": json.dumps(header)})
+    save_file(dict(saved.weights), tmp_path / "changed", metadata={"hybrid": json.dumps(header)})
     return tmp_path / "changed"
 
 
-def test_the_header_is_what_the_tests_below_change(tmp_path):
+def test_the_header_is_what_the_tests_below_change(tmp_path: Path) -> None:
     assert checkpoint.load(rewritten(tmp_path, lambda header: None)).generation == 7
 
 
@@ -138,25 +142,25 @@ def test_the_header_is_what_the_tests_below_change(tmp_path):
         (lambda h: h.update(ranges={name: [1, 2] for name in RANGES}), "must be finite and hold 0"),
     ],
 )
-def test_a_changed_header_is_refused(tmp_path, change, message):
+def test_a_changed_header_is_refused(tmp_path: Path, change: Callable[[Any], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         checkpoint.load(rewritten(tmp_path, change))
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"hybrid": "{"}, {"hybrid": "[]"}])
-def test_foreign_safetensors_are_refused(tmp_path, metadata):
+def test_foreign_safetensors_are_refused(tmp_path: Path, metadata: Any) -> None:
     save_file({"x": np.zeros(3, np.float32)}, tmp_path / "foreign", metadata=metadata)
     with pytest.raises(ValueError, match="foreign"):
         checkpoint.load(tmp_path / "foreign")
 
 
-def test_a_giant_header_length_is_refused(tmp_path):
+def test_a_giant_header_length_is_refused(tmp_path: Path) -> None:
     (tmp_path / "giant").write_bytes(struct.pack("<Q", 2**60) + b"{}")
     with pytest.raises(ValueError, match="is no checkpoint"):
         checkpoint.load(tmp_path / "giant")
 
 
-def test_pickles_are_refused_and_never_run(tmp_path):
+def test_pickles_are_refused_and_never_run(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     (tmp_path / "a.safetensors").write_bytes(pickle.dumps(Payload(mark)))
     torch.save({"weights": Payload(mark)}, tmp_path / "a.pt")
@@ -169,11 +173,11 @@ def test_pickles_are_refused_and_never_run(tmp_path):
     assert mark.exists()
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.safetensors"
     checkpoint.save(path, agent(generation=1))
 
-    def full(descriptor):
+    def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
@@ -183,7 +187,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch)
     assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
 
 
-def test_invalid_checkpoints_cannot_be_made():
+def test_invalid_checkpoints_cannot_be_made() -> None:
     saved = agent()
     with pytest.raises(ValueError, match="generation must be an integer of at least 0, got -1"):
         Checkpoint(weights=saved.weights, config=CONFIG, shape=saved.shape, game="connect_four", generation=-1)
@@ -191,7 +195,7 @@ def test_invalid_checkpoints_cannot_be_made():
         Checkpoint(weights={}, config=CONFIG, shape=saved.shape, game="connect_four")
 
 
-def test_reading_needs_no_torch(tmp_path):
+def test_reading_needs_no_torch(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "a", agent())
     code = (
         "import sys, games; from hybrid import checkpoint, evaluate; game = games.load('connect_four');"

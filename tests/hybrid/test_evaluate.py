@@ -1,16 +1,19 @@
 """Evaluators: values reach the right player."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import games
-from games import lift
+from games import Game, lift
 from hybrid.checkpoint import Checkpoint
 from hybrid.evaluate import NetworkEvaluator, UniformEvaluator, load_evaluator, per_player
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
-from hybrid.runtime import OnnxRuntime, calibrate
+from hybrid.runtime import Floats, OnnxRuntime, calibrate
 
 CONFIG = NetworkConfig(blocks=1, channels=4)
 
@@ -18,26 +21,26 @@ CONFIG = NetworkConfig(blocks=1, channels=4)
 class Turns:
     """A runtime whose values tell the turn: mover 0.1, next 0.2, the one after 0.3."""
 
-    def __init__(self, players, actions):
+    def __init__(self, players: int, actions: int) -> None:
         self.players, self.actions = players, actions
 
-    def run(self, planes):
+    def run(self, planes: Floats) -> tuple[Floats, Floats]:
         batch = len(planes)
-        turns = np.tile(np.float32([0.1, 0.2, 0.3][: self.players]), (batch, 1))
+        turns = np.tile(np.array([0.1, 0.2, 0.3][: self.players], np.float32), (batch, 1))
         return np.zeros((batch, self.actions), np.float32), turns
 
 
-def three_players():
-    def play(s, a):
+def three_players() -> Game:
+    def play(s: Any, a: int) -> None:
         s.to_play = (s.to_play + 1) % 3
         s.ply += 1
         if s.ply == 6:
             s.terminal = 1
 
-    def legal(s, mask):
+    def legal(s: Any, mask: Any) -> None:
         mask[:] = True
 
-    def observe(s, planes):
+    def observe(s: Any, planes: Any) -> None:
         planes[0, 0, 0] = s.ply
 
     return lift(
@@ -52,7 +55,7 @@ def three_players():
     )
 
 
-def test_values_are_rotated_from_turns_to_players():
+def test_values_are_rotated_from_turns_to_players() -> None:
     game = three_players()
     positions = np.concatenate([game.initial(), *[game.initial()] * 2])
     positions = game.step(positions, [0, 0, 0])  # player 1 to move in all
@@ -61,12 +64,12 @@ def test_values_are_rotated_from_turns_to_players():
     evaluator = NetworkEvaluator(game, Turns(3, 2))
     logits, values = evaluator(positions)
     assert logits.shape == (3, 2)
-    np.testing.assert_array_equal(values, np.float32([[0.3, 0.1, 0.2], [0.2, 0.3, 0.1], [0.1, 0.2, 0.3]]))
+    np.testing.assert_array_equal(values, np.array([[0.3, 0.1, 0.2], [0.2, 0.3, 0.1], [0.1, 0.2, 0.3]], np.float32))
     assert evaluator.evaluations == 3
 
 
 @pytest.mark.parametrize("players", [1, 2, 3, 5])
-def test_the_mover_always_gets_the_first_value(players):
+def test_the_mover_always_gets_the_first_value(players: int) -> None:
     rng = np.random.default_rng(players)
     values, to_play = rng.random((50, players), np.float32), rng.integers(players, size=50).astype(np.uint8)
     rotated = per_player(values, to_play)
@@ -75,7 +78,7 @@ def test_the_mover_always_gets_the_first_value(players):
         assert rotated[row, order].tolist() == values[row].tolist()
 
 
-def test_uniform_knows_nothing():
+def test_uniform_knows_nothing() -> None:
     game = games.load("connect_four")
     logits, values = UniformEvaluator(game)(game.initial(4))
     assert logits.shape == (4, 7)
@@ -86,13 +89,13 @@ def test_uniform_knows_nothing():
     assert not UniformEvaluator(game)(game.initial(4))[0].any()
 
 
-def agent(game):
+def agent(game: Game) -> Checkpoint:
     shape = NetworkShape.of(game)
     weights = initial_weights(CONFIG, shape, np.random.default_rng(0))
     return Checkpoint(weights=weights, config=CONFIG, shape=shape, game=game.spec)
 
 
-def test_the_network_sees_the_board_from_the_movers_side():
+def test_the_network_sees_the_board_from_the_movers_side() -> None:
     game = games.load("connect_four")
     checkpoint = agent(game)
     evaluator = load_evaluator(game, checkpoint)
@@ -107,20 +110,20 @@ def test_the_network_sees_the_board_from_the_movers_side():
 
 
 @pytest.mark.parametrize("device", ["gpu", "cpu:1", "cuda:x", ""])
-def test_unknown_devices_are_refused(device):
+def test_unknown_devices_are_refused(device: str) -> None:
     game = games.load("connect_four")
     with pytest.raises(ValueError, match="device must be cpu, cuda or cuda:N"):
         load_evaluator(game, agent(game), device=device)
 
 
 @pytest.mark.parametrize("options", [{"backend": "tensorrt"}, {"precision": "int4"}])
-def test_unknown_options_are_refused(options):
+def test_unknown_options_are_refused(options: Any) -> None:
     game = games.load("connect_four")
     with pytest.raises(ValueError, match="must be one of"):
         load_evaluator(game, agent(game), **options)
 
 
-def test_eight_bits_need_calibration():
+def test_eight_bits_need_calibration() -> None:
     game = games.load("connect_four")
     checkpoint = agent(game)
     with pytest.raises(ValueError, match="needs a checkpoint calibrated for it"):

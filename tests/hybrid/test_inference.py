@@ -1,5 +1,10 @@
 """Runtimes: the same numbers as torch, and the same bits at any batch size."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -9,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 from hybrid.network import Network, TorchRuntime
 from hybrid.network_config import NetworkConfig, NetworkShape, activation_names, initial_weights
 from hybrid.onnx_model import build
-from hybrid.runtime import OnnxRuntime, OpenVino, calibrate
+from hybrid.runtime import Floats, OnnxRuntime, OpenVino, calibrate
 
 SHAPES = {
     "connect_four": NetworkShape(observation=(2, 6, 7), actions=7, players=2, zero_sum=True),
@@ -27,11 +32,11 @@ CONFIGS = [
 ]
 
 
-def describe(config):
+def describe(config: NetworkConfig) -> str:
     return f"{config.blocks}x{config.channels}"
 
 
-def trained_weights(config, shape, seed=0):
+def trained_weights(config: NetworkConfig, shape: NetworkShape, seed: int = 0) -> dict[str, Floats]:
     """Random weights with nothing left at zero, neither biases nor gains."""
     rng = np.random.default_rng(seed)
     initial = initial_weights(config, shape, rng)
@@ -41,13 +46,13 @@ def trained_weights(config, shape, seed=0):
     }
 
 
-def random_planes(shape, batch, seed=1):
+def random_planes(shape: NetworkShape, batch: int, seed: int = 1) -> Floats:
     return (np.random.default_rng(seed).random((batch, *shape.observation)) < 0.4).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("config", CONFIGS, ids=describe)
-def test_onnx_runtime_computes_what_torch_does(config, name):
+def test_onnx_runtime_computes_what_torch_does(config: NetworkConfig, name: str) -> None:
     shape = SHAPES[name]
     weights, planes = trained_weights(config, shape), random_planes(shape, 33)
     with torch.inference_mode():
@@ -65,7 +70,7 @@ def test_onnx_runtime_computes_what_torch_does(config, name):
 @pytest.mark.parametrize("name", ["connect_four", "tic_tac_toe", "three players", "no board"])
 @pytest.mark.parametrize("config", CONFIGS, ids=describe)
 @pytest.mark.parametrize("precision", ["float", "int8"])
-def test_rows_do_not_depend_on_their_batch(config, name, precision):
+def test_rows_do_not_depend_on_their_batch(config: NetworkConfig, name: str, precision: str) -> None:
     shape = SHAPES[name]
     weights, planes = trained_weights(config, shape), random_planes(shape, 130)
     ranges = calibrate(config, shape, weights, planes) if precision == "int8" else None
@@ -80,7 +85,7 @@ def test_rows_do_not_depend_on_their_batch(config, name, precision):
 
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("config", CONFIGS[1:], ids=describe)
-def test_eight_bits_compute_what_their_graph_says(config, name):
+def test_eight_bits_compute_what_their_graph_says(config: NetworkConfig, name: str) -> None:
     """Against the ONNX project's own numpy interpreter, but for ties of rounding."""
     shape = SHAPES[name]
     weights, planes = trained_weights(config, shape), random_planes(shape, 8)
@@ -97,7 +102,7 @@ def test_eight_bits_compute_what_their_graph_says(config, name):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_eight_bits_stay_close_to_single_precision(name):
+def test_eight_bits_stay_close_to_single_precision(name: str) -> None:
     shape, config = SHAPES[name], NetworkConfig(blocks=5, channels=64)
     weights, planes = trained_weights(config, shape), random_planes(shape, 200)
     ranges = calibrate(config, shape, weights, random_planes(shape, 200, seed=2))
@@ -108,7 +113,7 @@ def test_eight_bits_stay_close_to_single_precision(name):
         assert (result != reference).any()
 
 
-def test_a_dead_channel_with_a_bias_keeps_it():
+def test_a_dead_channel_with_a_bias_keeps_it() -> None:
     shape, config = SHAPES["tic_tac_toe"], NetworkConfig(blocks=1, channels=8)
     weights, planes = trained_weights(config, shape), random_planes(shape, 64)
     weights["blocks.0.first.weight"][3] = 1e-12
@@ -117,11 +122,11 @@ def test_a_dead_channel_with_a_bias_keeps_it():
     ranges = calibrate(config, shape, weights, planes)
     exact = OnnxRuntime(config, shape, weights).run(planes)
     rounded = OnnxRuntime(config, shape, weights, ranges=ranges).run(planes)
-    np.testing.assert_allclose(rounded[0], exact[0], atol=0.05 * np.ptp(exact[0]))
+    np.testing.assert_allclose(rounded[0], exact[0], atol=0.05 * float(np.ptp(exact[0])))
 
 
 @pytest.mark.parametrize("precision", ["float", "int8"])
-def test_openvino_computes_what_onnx_runtime_does(precision):
+def test_openvino_computes_what_onnx_runtime_does(precision: str) -> None:
     pytest.importorskip("openvino")
     for shape in SHAPES.values():
         config = NetworkConfig()
@@ -144,7 +149,7 @@ def test_openvino_computes_what_onnx_runtime_does(precision):
         (lambda r: r.update({"stem.relu": (0.0, float("inf"))}), "the range of stem.relu must be finite"),
     ],
 )
-def test_foreign_ranges_are_refused(change, message):
+def test_foreign_ranges_are_refused(change: Callable[[Any], Any], message: str) -> None:
     shape, config = SHAPES["tic_tac_toe"], NetworkConfig(blocks=1)
     weights = trained_weights(config, shape)
     ranges = dict(calibrate(config, shape, weights, random_planes(shape, 3)))
@@ -153,20 +158,20 @@ def test_foreign_ranges_are_refused(change, message):
         OnnxRuntime(config, shape, weights, ranges=ranges)
 
 
-def test_calibration_needs_positions():
+def test_calibration_needs_positions() -> None:
     shape, config = SHAPES["tic_tac_toe"], NetworkConfig(blocks=1)
     with pytest.raises(ValueError, match="planes must hold at least one position"):
         calibrate(config, shape, trained_weights(config, shape), random_planes(shape, 0))
 
 
-def test_opposite_values_are_exactly_opposite():
+def test_opposite_values_are_exactly_opposite() -> None:
     shape, config = SHAPES["connect_four"], NetworkConfig()
     _, values = OnnxRuntime(config, shape, trained_weights(config, shape)).run(random_planes(shape, 64))
     np.testing.assert_array_equal(values[:, 0], -values[:, 1])
     assert np.ptp(values[:, 0]) > 0.01
 
 
-def test_the_graph_is_valid_onnx_with_a_dynamic_batch():
+def test_the_graph_is_valid_onnx_with_a_dynamic_batch() -> None:
     shape, config = SHAPES["go"], NetworkConfig()
     model = build(config, shape, initial_weights(config, shape, np.random.default_rng(0)))
     onnx.checker.check_model(model, full_check=True)
@@ -175,7 +180,7 @@ def test_the_graph_is_valid_onnx_with_a_dynamic_batch():
     assert dimensions == {"logits": ["B", 82], "values": ["B", 2]}
 
 
-def test_new_weights_make_a_new_runtime_and_leave_the_old_one():
+def test_new_weights_make_a_new_runtime_and_leave_the_old_one() -> None:
     shape, config = SHAPES["tic_tac_toe"], NetworkConfig()
     planes = random_planes(shape, 5)
     old = OnnxRuntime(config, shape, trained_weights(config, shape, seed=0))
@@ -185,7 +190,7 @@ def test_new_weights_make_a_new_runtime_and_leave_the_old_one():
     np.testing.assert_array_equal(old.run(planes)[0], before)
 
 
-def test_threads_must_be_positive():
+def test_threads_must_be_positive() -> None:
     shape, config = SHAPES["tic_tac_toe"], NetworkConfig()
     with pytest.raises(ValueError, match="threads must be at least 1, got 0"):
         OnnxRuntime(config, shape, initial_weights(config, shape, np.random.default_rng(0)), threads=0)
