@@ -63,7 +63,7 @@ class Search:
 
     @property
     def finished(self) -> npt.NDArray[np.bool_]:
-        """`[B]` rows whose search is over: budget spent or root proven."""
+        """`[B]` rows whose search is over: budget spent, time up, root proven or no room left."""
         return self.over | (self.done >= self.budget)
 
     @property
@@ -93,13 +93,19 @@ class Search:
             seeds: `[R]` sources of all randomness but the root noise.
             simulations: `[R]` new simulations; the dial's budget by default, and no bound where it gives a time.
             noise_seeds: `[R]` non-zero sources of root noise (Dirichlet, or Gumbel's own); by default none.
+
+        Raises:
+            ValueError: a terminal position, or a budget below 1.
         """
         if positions["terminal"].any():
             raise ValueError("positions must not be terminal: there is nothing to decide")
-        self.seeds[rows] = seeds
         dial = self.config.dial
         default = dial.simulations if dial.seconds is None else _UNLIMITED
-        self.budget[rows] = default if simulations is None else simulations
+        budget = np.asarray(default if simulations is None else simulations, np.int64)
+        if (budget < 1).any():
+            raise ValueError(f"simulations must be at least 1, got {budget.min()}")
+        self.seeds[rows] = seeds
+        self.budget[rows] = budget
         self.done[rows] = self.evaluations[rows] = self.plies[rows] = 0
         for index, row in enumerate(rows.tolist()):
             self._root(row, positions[index : index + 1], noise_seeds is not None)
@@ -115,7 +121,7 @@ class Search:
 
     def advance(self) -> None:
         """Run one simulation, or expand the root, in every unfinished row."""
-        rows = self._with_room(1)
+        rows, _ = self._with_room(1)
         loops, tree = kernels(), self.tree
         leaves = np.empty(len(rows), np.int32)
         slots = np.empty(len(rows), np.int32)
@@ -134,21 +140,34 @@ class Search:
         loops.backup(tree, rows, leaves, self.game.zero_sum, self.done, self.over)
 
     def run(self, until: float | None = None) -> None:
-        """Advance until every row is finished, or `time.perf_counter()` passes `until`."""
+        """Advance until every row is finished; all are once `time.perf_counter()` passes `until`.
+
+        Every root is expanded, however short the time.
+        """
         chunk = _CHUNK if until is None else 1
-        while not self.finished.all() and (until is None or time.perf_counter() < until):
+        while not self.finished.all():
+            if until is not None and time.perf_counter() >= until and self.tree.edges[~self.finished, 0].all():
+                self.over[:] = True
+                break
             if self.evaluator is not None or not isinstance(self.game, LiftedGame):
                 self.advance()
                 continue
             start = time.perf_counter()
-            direct.run(self.game, self, self._with_room(chunk), chunk)
+            rows, chunk = self._with_room(chunk)
+            direct.run(self.game, self, rows, chunk)
             if until is not None:
                 left = until - time.perf_counter()
                 pace = (time.perf_counter() - start) / chunk
                 chunk = max(1, min(_CHUNK, 2 * chunk, int(0.5 * left / pace)))
 
     def decisions(self, rows: npt.NDArray[np.int64]) -> Decisions:
-        """What the searches of `rows` `[R]` have found so far; `seconds` is zero, for the caller to fill."""
+        """What the searches of `rows` `[R]` have found so far; `seconds` is zero, for the caller to fill.
+
+        Raises:
+            ValueError: a row's root has not been expanded yet.
+        """
+        if not (self.tree.edges[rows, 0].all() and self.tree.size[rows].all()):
+            raise ValueError(f"rows must have expanded roots: begin and advance them first, got {rows.tolist()}")
         actions = self.game.num_actions
         prior, network = np.zeros((2, len(rows), actions), np.float32)
         visits = np.zeros((len(rows), actions), np.int64)
@@ -227,15 +246,17 @@ class Search:
             return
         self.positions[row, :count] = self.positions[row, kept[:count]]
 
-    def _with_room(self, nodes: int) -> npt.NDArray[np.int64]:
-        """The unfinished rows, each given room for so many more nodes; a row at `max_nodes` is over."""
+    def _with_room(self, simulations: int) -> tuple[npt.NDArray[np.int64], int]:
+        """The unfinished rows, and for how many simulations, at most so many, each has room.
+
+        A simulation needs one node; rows that are at `max_nodes` are over.
+        """
+        self.over |= self.tree.size >= self.config.max_nodes
         rows = np.flatnonzero(~self.finished)
         size = int(self.tree.size[rows].max(initial=0))
-        self._reserve(size + nodes)
-        if size + nodes > self.positions.shape[1]:
-            self.over[rows] = self.tree.size[rows] + nodes > self.positions.shape[1]
-            rows = rows[~self.over[rows]]
-        return rows
+        left = int((self.budget[rows] - self.done[rows]).max(initial=0))
+        self._reserve(size + min(simulations, left))
+        return rows, min(simulations, self.positions.shape[1] - size)
 
     def _reserve(self, nodes: int) -> None:
         """Make room for `nodes` nodes a row, up to `max_nodes`."""
