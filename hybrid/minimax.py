@@ -16,7 +16,6 @@ from numba import boolean, from_dtype, int16, int64, types, uint64
 
 from games import Game, Positions
 from games.compile import kernel
-from games.kernels import mix
 from games.rules import LiftedGame
 from hybrid import minimax_kernels as kernels
 
@@ -89,9 +88,8 @@ class AlphaBeta:
     def forget(self, seed: int = 0) -> None:
         """Start afresh: what was found before no longer counts, and `seed` numbers the rollouts to come."""
         control = self._control[0]
-        control.generation = control.generation % 63 + 1
-        with np.errstate(over="ignore"):
-            control.salt = mix(np.uint64(control.salt) + np.uint64(1))
+        control.generation = control.generation % (kernels.GENERATIONS - 1) + 1
+        control.salt = (int(control.salt) + 0x9E3779B97F4A7C15) % 2**64
         control.seed = seed
         self._history[:] = 0
         self._killers[:] = -1
@@ -100,7 +98,7 @@ class AlphaBeta:
         """Search `position` `[1]`, not terminal, ever deeper until it is proven, `depth` is done or `seconds` are over.
 
         Raises:
-            ValueError: the depth is not between 1 and 254, or the position is terminal.
+            ValueError: the depth is not between 1 and 255, or the position is terminal.
         """
         last = kernels.MAX_DEPTH if depth is None else depth
         if not 1 <= last <= kernels.MAX_DEPTH:

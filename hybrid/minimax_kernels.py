@@ -26,13 +26,12 @@ DECISIVE = WIN - (1 << 16)
 ESTIMATE = 10_000
 """Score of a horizon whose rollouts were all won by player 0."""
 INFINITE = 2 * WIN
-RESOLVED = 255
-"""The table's depth for results that hold at any depth."""
-MAX_DEPTH = RESOLVED - 1
+MAX_DEPTH = 255
+GENERATIONS = 32
 EXACT, LOWER, UPPER = 0, 1, 2
 
 ENTRY = np.dtype([("key", "u8"), ("value", "i4"), ("move", "i2"), ("depth", "u1"), ("tag", "u1")])
-"""One table entry: `tag` is the search's generation * 4 + kind of bound."""
+"""One table entry: `tag` is the search's generation * 8 + resolved * 4 + kind of bound."""
 
 FRAME = np.dtype(
     (
@@ -72,24 +71,24 @@ def lookup(table: Any, key: Any, generation: Any) -> Any:
     """The slot of `key` among its two, or -1."""
     slot = np.int64(key & np.uint64(table.shape[0] - 1))
     for i in range(2):
-        if table[slot ^ i].key == key and table[slot ^ i].tag >> 2 == generation:
+        if table[slot ^ i].key == key and table[slot ^ i].tag >> 3 == generation:
             return slot ^ i
     return -1
 
 
 @njit
-def remember(table: Any, key: Any, generation: Any, value: Any, move: Any, depth: Any, bound: Any) -> None:
+def remember(table: Any, frame: Any, generation: Any, depth: Any, bound: Any) -> None:
     """Store a result: over its older self, else over a shallower or outdated first slot, else in the second."""
-    slot = lookup(table, key, generation)
+    slot = lookup(table, frame.key, generation)
     if slot < 0:
-        slot = np.int64(key & np.uint64(table.shape[0] - 2))
-        if table[slot].tag >> 2 == generation and table[slot].depth > depth:
+        slot = np.int64(frame.key & np.uint64(table.shape[0] - 2))
+        if table[slot].tag >> 3 == generation and table[slot].depth > depth:
             slot += 1
-    table[slot].key = key
-    table[slot].value = value
-    table[slot].move = move
+    table[slot].key = frame.key
+    table[slot].value = frame.best
+    table[slot].move = frame.move
     table[slot].depth = depth
-    table[slot].tag = generation * 4 + bound
+    table[slot].tag = generation * 8 + frame.resolved * 4 + bound
 
 
 @njit
@@ -152,8 +151,7 @@ def finish(s: Any, frame: Any, depth: Any, table: Any, killers: Any, history: An
         # Moves with an open horizon can only win later than this one, or lose later than all of these.
         frame.resolved = 1
     bound = UPPER if value <= frame.low else LOWER if value >= frame.high else EXACT
-    stored = RESOLVED if frame.resolved else depth
-    remember(table, frame.key, control.generation, value, frame.move, stored, bound)
+    remember(table, frame, control.generation, depth, bound)
     if bound == (LOWER if s.to_play == 0 else UPPER):
         history[s.to_play, frame.move] += depth * depth
         if killers[0] != frame.move:
@@ -165,17 +163,27 @@ def finish(s: Any, frame: Any, depth: Any, table: Any, killers: Any, history: An
 
 
 @njit
+def confine(s: Any, frame: Any, control: Any) -> Any:
+    """Narrow the window to what can still happen: a win at the next ply at best; true, with the bound, if it closes."""
+    most = WIN - control.distance * (s.ply + 1)
+    frame.low = max(frame.low, -most)
+    frame.high = min(frame.high, most)
+    control.value = most if frame.low >= most else -most
+    return frame.low >= frame.high
+
+
+@njit
 def known(table: Any, frame: Any, depth: Any, control: Any) -> Any:
     """Look the node up: its recorded best move (or -1), or -2 when the record answers, then in `control`."""
     slot = lookup(table, frame.key, control.generation)
     if slot < 0:
         return -1
-    value, bound = table[slot].value, table[slot].tag & 3
-    if table[slot].depth >= depth and (
+    value, bound, resolved = table[slot].value, table[slot].tag & 3, table[slot].tag >> 2 & 1
+    if (resolved or table[slot].depth >= depth) and (
         bound == EXACT or (bound == LOWER and value >= frame.high) or (bound == UPPER and value <= frame.low)
     ):
         control.value = value
-        control.resolved = np.int64(table[slot].depth == RESOLVED)
+        control.resolved = resolved
         return -2
     return np.int64(table[slot].move)
 
@@ -213,6 +221,9 @@ def search_factory(
             control.chance = 1
         if control.chance or (depth == 0 and control.rollouts == 0):
             control.value = 0
+            return True
+        if confine(s, frame, control):
+            control.resolved = 1
             return True
         frame.key = position_key(words, control.salt)
         if depth == 0:

@@ -249,8 +249,8 @@ def test_unsuitable_games_and_options_are_named() -> None:
         AlphaBeta(game, rollouts=-1)
     with pytest.raises(ValueError, match="table_bits"):
         AlphaBeta(game, table_bits=0)
-    with pytest.raises(ValueError, match="depth must be between 1 and 254, got 255"):
-        AlphaBeta(game).analyse(game.initial(), depth=255)
+    with pytest.raises(ValueError, match="depth must be between 1 and 255, got 256"):
+        AlphaBeta(game).analyse(game.initial(), depth=256)
     over = game.initial()
     for action in (0, 3, 1, 4, 2):
         over = game.step(over, [action])

@@ -1,0 +1,20 @@
+"""Seeded choice among equally good actions. Shapes: B positions, A actions."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+
+def pick(best: npt.NDArray[np.bool_], seeds: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """`[B]` one of each row's true columns in `best` `[B, A]`, uniformly by the row's seed."""
+    chosen = [
+        np.random.default_rng(int(seed)).choice(np.flatnonzero(row)) for row, seed in zip(best, seeds, strict=True)
+    ]
+    return np.array(chosen, np.int64)
+
+
+def uniform(best: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """`[B, A]` the uniform distribution over each row's true columns in `best` `[B, A]`."""
+    shares: npt.NDArray[np.float32] = (best / best.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
