@@ -104,6 +104,22 @@ def dihedral(rows: int, columns: int, extra: int = 0) -> npt.NDArray[np.int64]:
     return np.array([np.concatenate((image.ravel(), others)) for image in images])
 
 
+def rays(rows: int, columns: int) -> npt.NDArray[np.int64]:
+    """`[n, 8, longer side]`: the cells met from each cell going in each direction, then -1.
+
+    Directions are left, right, up, down, then up left, up right, down left, down right.
+    """
+    found = np.full((rows * columns, 8, max(rows, columns)), -1)
+    steps = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
+    for cell in range(rows * columns):
+        for direction, (down, right) in enumerate(steps):
+            row, column, length = cell // columns + down, cell % columns + right, 0
+            while 0 <= row < rows and 0 <= column < columns:
+                found[cell, direction, length] = row * columns + column
+                row, column, length = row + down, column + right, length + 1
+    return found
+
+
 def transform_cells(images: npt.NDArray[np.int64]) -> Callable[[Any, int, Any], None]:
     """The rule `transform` of a game whose `cells` move as `images` `[S, >= n]` tells and nothing else changes."""
 
