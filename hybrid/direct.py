@@ -1,4 +1,4 @@
-"""The direct end of the spectrum: whole searches in one compiled loop, with rollouts for values and no evaluator.
+"""Whole searches in one compiled loop, where no network has to be asked: the direct end, and uniform evaluators.
 
 It makes the same trees, bit for bit, as `Search.advance` does round by round.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import boolean, int64, types, uint64, void
+from numba import boolean, float64, int64, types, uint64, void
 
 from games import LiftedGame
 from games.compile import kernel
@@ -24,31 +24,40 @@ if TYPE_CHECKING:
 
 def run(game: LiftedGame, search: Search, rows: Any, simulations: int) -> None:
     """Run up to `simulations` further simulations in each of `rows` `[R]`, within the budgets."""
-    selection = search.config.selection
+    dial = search.config.dial
     scratch = np.empty(1, game.dtype)
     mask = np.empty(game.num_actions, np.bool_)
-    state = (search.seeds, search.noise, search.budget, search.done, search.plies, search.over)
-    _loop(game)(search.tree, search.positions, rows, simulations, game.zero_sum, selection, *state, scratch, mask)
+    how = (game.zero_sum, search.evaluator is not None, search.config.selection, dial.prior_weight, dial.value_weight)
+    counters = (search.budget, search.done, search.evaluations, search.plies)
+    state = (search.seeds, search.noise, *counters, search.over)
+    _loop(game)(search.tree, search.positions, rows, simulations, *how, *state, scratch, mask)
 
 
 def _loop(game: LiftedGame) -> Callable[..., None]:
     """The compiled loop over one game's rules, made once a game."""
     if "direct" not in game.memo:
-        tree = tree_type()
         nodes = types.Array(game.record, 2, "C", aligned=False)
-        counters = (uint64[::1], uint64[::1], int64[::1], int64[::1], int64[::1], boolean[::1])
-        signature = void(tree, nodes, int64[::1], int64, boolean, SELECTION, *counters, game.records, boolean[::1])
+        how = (boolean, boolean, SELECTION, float64, float64)
+        state = (uint64[::1], uint64[::1], int64[::1], int64[::1], int64[::1], int64[::1], boolean[::1])
+        signature = void(tree_type(), nodes, int64[::1], int64, *how, *state, game.records, boolean[::1])
         rules = (game.rule("play"), game.rule("legal"), game.rule("playout"))
         game.memo["direct"] = kernel(loop_factory, signature, *rules)
     return game.memo["direct"]  # type: ignore[no-any-return]
 
 
 def loop_factory(play, legal, playout):
-    """`loop(...)`: simulations in each of `rows`, at most `simulations` more, until the budget is spent or a proof."""
+    """`loop(...)`: simulations in each of `rows`, at most `simulations` more, until the budget is spent or a proof.
+
+    `how` to search is `zero_sum, uniform, selection, prior_weight, value_weight`, `uniform` being whether an evaluator
+    that knows nothing is counted as asked; the rest up to `over` are the arrays `[B]` of `Search`.
+    """
 
     def loop(
-        tree, positions, rows, simulations, zero_sum, selection, seeds, noise, budget, done, plies, over, scratch, mask
-    ):
+        tree, positions, rows, simulations,
+        zero_sum, uniform, selection, prior_weight, value_weight,
+        seeds, noise, budget, done, evaluations, plies, over,
+        scratch, mask,
+    ):  # fmt: skip
         logits = np.zeros(mask.shape[0], np.float32)
         for b in rows:
             goal = min(budget[b], done[b] + simulations)
@@ -66,10 +75,13 @@ def loop_factory(play, legal, playout):
                     scratch[0] = positions[b, leaf]
                     mask[:] = False
                     legal(scratch[0], mask)
-                    expand(tree, b, leaf, mask, logits, 0.0)
-                    simulation = 0 if leaf == 0 else done[b] + 1
-                    plies[b] += playout(scratch[0], rollout_seed(seeds[b], simulation), mask)
-                    tree.value[b, leaf] = scratch[0].returns
+                    expand(tree, b, leaf, mask, logits, prior_weight)
+                    evaluations[b] += uniform
+                    if value_weight < 1.0:
+                        simulation = 0 if leaf == 0 else done[b] + 1
+                        plies[b] += playout(scratch[0], rollout_seed(seeds[b], simulation), mask)
+                    for player in range(tree.value.shape[2]):
+                        tree.value[b, leaf, player] = np.float32(1.0 - value_weight) * scratch[0].returns[player]
                 backup(tree, b, leaf, zero_sum)
                 if leaf != 0:
                     done[b] += 1

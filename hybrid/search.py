@@ -2,8 +2,8 @@
 
 Shapes: B rows, A actions, P players, N nodes a row. A round is: `select` descends every tree, the game plays the
 chosen actions, the evaluator (and, below value weight 1, a random rollout) values the new leaves, `settle` expands
-them and backs their values up. At the direct end, where no evaluator is called, whole searches run inside one kernel
-(`hybrid.direct`) and give the same trees.
+them and backs their values up. Where no network has to be asked, whole searches run inside one kernel (`hybrid.direct`)
+and give the same trees.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from games import Game, LiftedGame, Positions
 from hybrid import direct
 from hybrid.agent import Decisions, Root
-from hybrid.evaluate import Evaluator
+from hybrid.evaluate import Evaluator, UniformEvaluator
 from hybrid.search_config import SearchConfig
 from hybrid.search_kernels import kernels
 from hybrid.strategy import Strategy
@@ -60,6 +60,7 @@ class Search:
         self.over = np.ones(rows, np.bool_)
         self.noise = np.zeros(rows, np.uint64)
         self._selection = config.selection
+        self._uniform = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
 
     @property
     def finished(self) -> npt.NDArray[np.bool_]:
@@ -149,7 +150,7 @@ class Search:
             if until is not None and time.perf_counter() >= until and self.tree.edges[~self.finished, 0].all():
                 self.over[:] = True
                 break
-            if self.evaluator is not None or not isinstance(self.game, LiftedGame):
+            if not isinstance(self.game, LiftedGame) or not self._uniform or self._noise_due():
                 self.advance()
                 continue
             start = time.perf_counter()
@@ -245,6 +246,10 @@ class Search:
             self.tree.size[row] = 0
             return
         self.positions[row, :count] = self.positions[row, kept[:count]]
+
+    def _noise_due(self) -> bool:
+        """Whether a root is yet to be expanded that noise will be added to."""
+        return bool((~self.finished & (self.noise != 0) & (self.tree.visits[:, 0] == 0)).any())
 
     def _with_room(self, simulations: int) -> tuple[npt.NDArray[np.int64], int]:
         """The unfinished rows, and for how many simulations, at most so many, each has room.
