@@ -18,7 +18,8 @@ from games import Game
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
 
-Recipe = Literal["quick", "standard", "strong"]
+Accelerator = Literal["cpu", "cuda"]
+Precision = Literal["float", "int8"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,8 @@ class SelfPlayConfig:
         noise_fraction: its share in the root's prior; 0 = no noise.
         opening_fraction: share of games that begin with uniformly random plies.
         opening_plies: the most such plies; their number is uniform from 1.
+        precision: of the network's inference, calibrated afresh on the replay for every generation.
+        cache_megabytes: memory of each worker for evaluations of positions met again; 0 = none. It changes no result.
     """
 
     dial: Dial = field(default_factory=lambda: Dial(simulations=128))
@@ -53,6 +56,8 @@ class SelfPlayConfig:
     noise_fraction: float = 0.25
     opening_fraction: float = 0.5
     opening_plies: int = 4
+    precision: Precision = "int8"
+    cache_megabytes: float = 64.0
 
     def __post_init__(self) -> None:
         if not self.dial.searches:
@@ -62,7 +67,8 @@ class SelfPlayConfig:
         if self.dial.seconds is not None:
             raise ValueError(f"dial must be given in simulations in self-play, got {self.dial.seconds} s: seconds vary")
         _at_least(self, 1, "fast_simulations", "games", "slots")
-        _at_least(self, 0, "temperature_plies", "opening_plies")
+        _at_least(self, 0, "temperature_plies", "opening_plies", "cache_megabytes")
+        _one_of(self, "precision", Precision)
         _above_zero(self, "full_fraction", "c_puct", "temperature", "noise_total")
         _at_most_one(self, "full_fraction", "noise_fraction", "opening_fraction")
 
@@ -108,11 +114,10 @@ class LearnerConfig:
     ema_decay: float = 0.995
     outcome_weight: float = 0.5
     value_weight: float = 1.0
-    accelerator: Literal["cpu", "cuda"] = "cpu"
+    accelerator: Accelerator = "cpu"
 
     def __post_init__(self) -> None:
-        if self.accelerator not in ("cpu", "cuda"):
-            raise ValueError(f"accelerator must be cpu or cuda, got {self.accelerator!r}")
+        _one_of(self, "accelerator", Accelerator)
         _at_least(self, 1, "batch")
         _at_least(self, 0, "weight_decay", "ema_decay", "outcome_weight")
         _above_zero(self, "learning_rate", "final_learning_rate", "clip", "value_weight")
@@ -253,6 +258,11 @@ def _parse(kind: Any, value: Any, name: str) -> Any:
     elif type(value) is kind or (kind is float and type(value) is int):
         return kind(value)
     raise ValueError(f"{name} must be {getattr(kind, '__name__', kind)}, got {value!r}")
+
+
+def _one_of(config: Any, name: str, kind: Any) -> None:
+    if getattr(config, name) not in typing.get_args(kind):
+        raise ValueError(f"{name} must be one of {', '.join(typing.get_args(kind))}, got {getattr(config, name)!r}")
 
 
 def _at_least(config: Any, least: int, *names: str) -> None:

@@ -7,8 +7,6 @@ import warnings
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
 from eval.match import play, seatings
 from eval.statistics import elo_of
 from games import Game
@@ -17,9 +15,7 @@ from hybrid.agents import run as run_agents
 from hybrid.checkpoint import path_of, write_atomically
 from training.config import Config
 from training.progress import MatchReport
-
-_PURPOSE = 2
-"""Keeps this module's random numbers apart from those of self-play and learning."""
+from training.seeds import Purpose, generator
 
 
 def evaluate(run: Path, game: Game, config: Config, generation: int) -> tuple[MatchReport, ...]:
@@ -31,7 +27,7 @@ def evaluate(run: Path, game: Game, config: Config, generation: int) -> tuple[Ma
     reports = []
     for number, anchor in enumerate(config.evaluation.anchors):
         others = [agents.load(anchor, game) for _ in range(game.players - 1)]
-        rng = np.random.default_rng([config.seed, generation, _PURPOSE, number])
+        rng = generator(config.seed, generation, Purpose.EVALUATION, number)
         with warnings.catch_warnings():
             # Small games repeat themselves; the report says how many games were distinct.
             warnings.simplefilter("ignore")

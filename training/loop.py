@@ -7,6 +7,7 @@ run that is interrupted and resumed equals one that was not, bit for bit, on the
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,19 @@ from games import Game
 from hybrid import checkpoint
 from hybrid.checkpoint import Checkpoint, path_of
 from hybrid.network_config import NetworkShape
+from hybrid.runtime import calibrate
 from training import state, tensorboard
-from training.config import Config, to_json
+from training.config import Config, mean_length, to_json
 from training.evaluation import evaluate
 from training.learner import Learner, Losses, mean_losses, optimise
 from training.progress import Observer, Report, summarise
 from training.replay import Replay
+from training.seeds import Purpose, generator
+from training.selfplay import opening
 from training.workers import Workers
 
-_PURPOSE = 1
-"""Keeps the learner's random numbers apart from those of self-play and evaluation."""
+_CALIBRATED = 512
+"""Positions on which the agent is calibrated."""
 
 
 def train(game: Game, config: Config, run: Path | str, observer: Observer | None = None) -> Path:
@@ -64,16 +68,18 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
     module, optimizer = fabric.setup(learner, learner.configure_optimizers())
     done = state.restore(run, learner, optimizer, replay)
     if done == 0:
-        _save_agent(run, game, config, learner, 0)
+        _save_agent(run, game, config, learner, replay, 0)
     observer.started(game, config, run, done)
     pace = _Pace(config.generations - done)
     with tensorboard.events(run, done) as log, Workers(game, config.self_play, config.seed, config.workers) as workers:
         for generation in range(done + 1, config.generations + 1):
             observer.phase(generation, "self-play")
-            played = workers.play(generation, path_of(run, generation - 1), partial(observer.game_played, generation))
+            played, evaluations = workers.play(
+                generation, path_of(run, generation - 1), partial(observer.game_played, generation)
+            )
             for one in played:
                 replay.insert(one.samples)
-            games = summarise(played, pace.lap(), replay.age(generation))
+            games = summarise(played, evaluations, pace.lap(), replay.age(generation))
 
             observer.phase(generation, "learning")
             losses = _learn(fabric, module, optimizer, replay, config, generation, games.positions)
@@ -81,7 +87,7 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
 
             observer.phase(generation, "evaluation")
             state.check_space(run, replay, learner)
-            _save_agent(run, game, config, learner, generation)
+            _save_agent(run, game, config, learner, replay, generation)
             matches = evaluate(run, game, config, generation) if _due(config, generation) else ()
 
             report = Report(
@@ -104,7 +110,7 @@ def _learn(
     fabric: Fabric, module: Any, optimizer: Any, replay: Replay, config: Config, generation: int, positions: int
 ) -> Losses:
     """Draw each of the generation's new positions so often as the configuration says, on average, and learn."""
-    rng = np.random.default_rng([config.seed, generation, _PURPOSE])
+    rng = generator(config.seed, generation, Purpose.LEARNING)
     for group in optimizer.param_groups:
         group["lr"] = module.learning_rate((generation - 1) / max(1, config.generations - 1))
     steps = max(1, round(positions * config.replay.samples_per_position / config.learner.batch))
@@ -122,16 +128,24 @@ def _due(config: Config, generation: int) -> bool:
     return every > 0 and (generation % every == 0 or generation == config.generations)
 
 
-def _save_agent(run: Path, game: Game, config: Config, learner: Learner, generation: int) -> None:
-    """Write the file that plays."""
+def _save_agent(run: Path, game: Game, config: Config, learner: Learner, replay: Replay, generation: int) -> None:
+    """Write the file that plays, calibrated on positions of the replay, or of random games while there are none."""
+    shape, weights = NetworkShape.of(game), learner.agent_weights
+    rng = generator(config.seed, generation, Purpose.CALIBRATION)
+    if len(replay):
+        planes = replay.sample(rng, _CALIBRATED).planes
+    else:
+        openings = replace(config.self_play, opening_fraction=1.0, opening_plies=round(mean_length(game)))
+        planes = game.observe(np.concatenate([opening(game, openings, rng) for _ in range(_CALIBRATED)]))
     checkpoint.save(
         path_of(run, generation),
         Checkpoint(
-            weights=learner.agent_weights,
+            weights=weights,
             config=config.network,
-            shape=NetworkShape.of(game),
+            shape=shape,
             game=game.spec,
             generation=generation,
+            ranges=calibrate(config.network, shape, weights, planes),
             extra={"training": to_json(config)},
         ),
     )

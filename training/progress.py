@@ -24,7 +24,7 @@ class SelfPlayReport:
         distinct: different ones among them.
         seconds: wall time.
         simulations: simulations spent.
-        evaluations: network evaluations spent.
+        evaluations: positions that the network evaluated; the cache answered for the other leaves.
         length: mean plies of a game.
         first_wins: share of games that the first player won.
         draws: share of games in which all players fared alike.
@@ -125,8 +125,8 @@ class Observer:
         """A generation is over and saved."""
 
 
-def summarise(games: Sequence[PlayedGame], seconds: float, age: float) -> SelfPlayReport:
-    """The report of a generation's `games`, which took `seconds`; `age` is the replay's."""
+def summarise(games: Sequence[PlayedGame], evaluations: int, seconds: float, age: float) -> SelfPlayReport:
+    """The report of a generation's `games`, which took `seconds` and `evaluations`; `age` is the replay's."""
     positions = np.concatenate([game.samples["position"] for game in games])
     returns = np.stack([game.returns for game in games])
     gaps = [game.gap for game in games if not np.isnan(game.gap)]
@@ -136,7 +136,7 @@ def summarise(games: Sequence[PlayedGame], seconds: float, age: float) -> SelfPl
         distinct=len({position.tobytes() for position in positions}),
         seconds=seconds,
         simulations=sum(game.simulations for game in games),
-        evaluations=sum(game.evaluations for game in games),
+        evaluations=evaluations,
         length=float(np.mean([game.length for game in games])),
         first_wins=float(np.mean((returns[:, :1] > returns[:, 1:]).all(axis=1))),
         draws=float(np.mean((returns == returns[:, :1]).all(axis=1))),

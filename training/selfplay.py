@@ -19,6 +19,7 @@ from hybrid.evaluate import Evaluator
 from hybrid.search import Search, SearchConfig
 from training.config import SelfPlayConfig
 from training.replay import Samples, sample_dtype
+from training.seeds import Purpose, generator
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,7 +32,7 @@ class PlayedGame:
         length: plies, random opening plies included.
         returns: `[P]` its result.
         simulations: simulations spent.
-        evaluations: network evaluations spent.
+        evaluations: leaves that the evaluator was asked about.
         gap: mean amortisation gap of the moves with full budget, in nats; NaN where nothing was measured.
         proven: share of the searched positions whose value was proven.
     """
@@ -124,7 +125,7 @@ class _Game:
 
     def __init__(self, game: Game, config: SelfPlayConfig, seed: int, generation: int, number: int) -> None:
         self._config, self._number, self._generation = config, number, generation
-        self._rng = np.random.default_rng([seed, generation, number])
+        self._rng = generator(seed, generation, Purpose.SELF_PLAY, number)
         self.position = opening(game, config, self._rng)
         self.full, self.budget = False, 0
         self.search_seed, self.noise_seed = np.zeros(2, np.uint64)

@@ -1,7 +1,8 @@
 """What lets a run go on where it stopped: `RUN/state/NNNNNN/`, written whole or not at all; the newest two are kept.
 
-Generators are not among it: everything random is seeded by the run's seed, its purpose and the generation, and a state
-is only written between generations. The files are safetensors, JSON and npy without pickle, so reading them runs nothing.
+Generators are not among it: everything random is seeded by the run's seed, its purpose and the generation, and a
+state is only written between generations. The files are safetensors, JSON and npy without pickle: reading them runs
+nothing.
 """
 
 from __future__ import annotations

@@ -21,6 +21,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from games import Game, load
+from hybrid import checkpoint as checkpoints
+from hybrid.cache import CachedEvaluator
+from hybrid.evaluate import NetworkEvaluator, load_evaluator
 from training.config import SelfPlayConfig
 from training.selfplay import PlayedGame, play_games
 
@@ -62,19 +65,27 @@ class Workers:
         """The workers' process ids."""
         return [process.pid for process in self._processes]
 
-    def play(self, generation: int, checkpoint: Path, finished: Callable[[PlayedGame], None]) -> list[PlayedGame]:
+    def play(
+        self, generation: int, checkpoint: Path, finished: Callable[[PlayedGame], None]
+    ) -> tuple[list[PlayedGame], int]:
         """Play a generation with the agent at `checkpoint`; returns its games in order of their numbers.
 
-        `finished` is called with each game as it ends, in no reproducible order.
+        Beside them it returns how many positions the network evaluated, which, unlike the games, depends on how many
+        workers there are, since each has its own cache. `finished` is called with each game as it ends, in no
+        reproducible order.
 
         Raises:
             RuntimeError: a worker failed or died.
         """
         games: list[PlayedGame] = []
-        for game in self._remote(generation, checkpoint) if self._pipes else self._local(generation, checkpoint):
-            games.append(game)
-            finished(game)
-        return sorted(games, key=lambda game: game.number)
+        evaluations = 0
+        for message in self._remote(generation, checkpoint) if self._pipes else self._local(generation, checkpoint):
+            if isinstance(message, PlayedGame):
+                games.append(message)
+                finished(message)
+            else:
+                evaluations += message
+        return sorted(games, key=lambda game: game.number), evaluations
 
     def close(self) -> None:
         """End the workers at once."""
@@ -102,12 +113,12 @@ class Workers:
         self._pipes.append(ours)
         self._send(len(self._pipes) - 1, (self._game.spec, self._config, self._seed))
 
-    def _local(self, generation: int, checkpoint: Path) -> Iterator[PlayedGame]:
+    def _local(self, generation: int, checkpoint: Path) -> Iterator[PlayedGame | int]:
         """Play the whole generation in this process."""
         return _play(self._game, self._config, self._seed, generation, checkpoint, range(self._config.games))
 
-    def _remote(self, generation: int, checkpoint: Path) -> Iterator[PlayedGame]:
-        """Give worker w the games w, w + W, ... and yield them as they arrive."""
+    def _remote(self, generation: int, checkpoint: Path) -> Iterator[PlayedGame | int]:
+        """Give worker w the games w, w + W, ... and yield what `_play` does as it arrives."""
         count = len(self._pipes)
         for index in range(count):
             self._send(index, (generation, checkpoint, range(index, self._config.games, count)))
@@ -116,12 +127,11 @@ class Workers:
             for ready in wait([self._pipes[index] for index in busy]):
                 index = self._pipes.index(ready)  # type: ignore[arg-type]
                 message = self._receive(index)
-                if message is None:
-                    busy.remove(index)
-                elif isinstance(message, PlayedGame):
-                    yield message
-                else:
+                if isinstance(message, str):
                     raise RuntimeError(f"self-play worker {index} failed:\n{message}")
+                if isinstance(message, int):
+                    busy.remove(index)
+                yield message
 
     def _send(self, index: int, message: Any) -> None:
         try:
@@ -156,9 +166,8 @@ def serve(handle: int, parent: int) -> None:
             game = load(spec)
             while True:
                 generation, checkpoint, numbers = pipe.recv()
-                for played in _play(game, config, seed, generation, checkpoint, numbers):
-                    pipe.send(played)
-                pipe.send(None)
+                for message in _play(game, config, seed, generation, checkpoint, numbers):
+                    pipe.send(message)
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
         except Exception:
@@ -167,13 +176,19 @@ def serve(handle: int, parent: int) -> None:
 
 def _play(
     game: Game, config: SelfPlayConfig, seed: int, generation: int, checkpoint: Path, numbers: Sequence[int]
-) -> Iterator[PlayedGame]:
-    """Play games with the agent at `checkpoint`; its network is not even loaded where the dial does not ask for it."""
-    from hybrid.checkpoint import load as load_checkpoint
-    from hybrid.evaluate import load_evaluator
+) -> Iterator[PlayedGame | int]:
+    """Play games with the agent at `checkpoint`; yields each, and last how many positions the network evaluated."""
+    evaluator = _evaluator(game, config, checkpoint) if config.dial.consults_network else None
+    yield from play_games(game, evaluator, config, seed, generation, numbers)
+    yield evaluator.evaluations if evaluator is not None else 0
 
-    evaluator = load_evaluator(game, load_checkpoint(checkpoint, game)) if config.dial.consults_network else None
-    return play_games(game, evaluator, config, seed, generation, numbers)
+
+def _evaluator(game: Game, config: SelfPlayConfig, checkpoint: Path) -> NetworkEvaluator | CachedEvaluator:
+    """The network at `checkpoint`, behind a cache that lives no longer than the generation."""
+    evaluator = load_evaluator(game, checkpoints.load(checkpoint, game), precision=config.precision)
+    if config.cache_megabytes:
+        return CachedEvaluator(game, evaluator, megabytes=config.cache_megabytes)
+    return evaluator
 
 
 def _die_with(parent: int) -> None:

@@ -1,0 +1,99 @@
+"""Configurations refuse what cannot be meant, and survive JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import games
+from hybrid.dial import Dial
+from training.config import (
+    RECIPES,
+    Config,
+    EvaluationConfig,
+    LearnerConfig,
+    ReplayConfig,
+    SelfPlayConfig,
+    from_json,
+    recipe,
+    to_json,
+)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("game", ["tic_tac_toe", "connect_four"])
+def test_recipes_survive_json(name: str, game: str) -> None:
+    config = recipe(name, games.load(game))
+    assert from_json(json.loads(json.dumps(to_json(config)))) == config
+
+
+def test_recipes_fit_the_game() -> None:
+    short, long = (recipe("quick", games.load(game)) for game in ("tic_tac_toe", "connect_four"))
+    # A random tic-tac-toe game takes 7.6 plies and a Connect Four game about 21.
+    assert short.self_play.temperature_plies == 6
+    assert 14 <= long.self_play.temperature_plies <= 17
+    assert short.self_play.opening_plies < long.self_play.opening_plies == 4
+
+
+def test_unknown_recipe_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown recipe 'fast': known are quick, standard, strong"):
+        recipe("fast", games.load("tic_tac_toe"))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("seeds",), 1, r"config has no \['seeds'\]: its keys are .*seed"),
+        (("learner", "lr"), 1, r"config.learner has no \['lr'\]"),
+        (("self_play", "dial", "sims"), 1, r"config.self_play.dial has no \['sims'\]"),
+        (("generations",), "3", "config.generations must be int, got '3'"),
+        (("generations",), True, "config.generations must be int, got True"),
+        (("generations",), 1.5, "config.generations must be int, got 1.5"),
+        (("learner",), [1], "config.learner has no"),
+        (("evaluation", "anchors"), "random", "config.evaluation.anchors must be tuple"),
+        (("learner", "accelerator"), "tpu", "accelerator must be one of cpu, cuda, got 'tpu'"),
+        (("learner", "learning_rate"), float("nan"), "learning_rate must be positive, got nan"),
+    ],
+)
+def test_json_that_is_no_config_is_refused(path: tuple[str, ...], value: Any, message: str) -> None:
+    content = json.loads(json.dumps(to_json(Config())))
+    inner = content
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with pytest.raises(ValueError, match=message):
+        from_json(content)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (SelfPlayConfig, {"dial": Dial(simulations=0)}, "dial must search in self-play, got simulations=0"),
+        (SelfPlayConfig, {"dial": Dial(seconds=1.0)}, "dial must be given in simulations in self-play"),
+        (SelfPlayConfig, {"full_fraction": 0.0}, "full_fraction must be positive, got 0.0"),
+        (SelfPlayConfig, {"full_fraction": 1.5}, "full_fraction must be between 0 and 1, got 1.5"),
+        (SelfPlayConfig, {"games": 0}, "games must be at least 1, got 0"),
+        (SelfPlayConfig, {"temperature": 0.0}, "temperature must be positive"),
+        (ReplayConfig, {"capacity": 0}, "capacity must be at least 1, got 0"),
+        (LearnerConfig, {"batch": 0}, "batch must be at least 1, got 0"),
+        (LearnerConfig, {"ema_decay": 1.0}, "ema_decay must be below 1, got 1.0"),
+        (LearnerConfig, {"outcome_weight": 2.0}, "outcome_weight must be between 0 and 1, got 2.0"),
+        (EvaluationConfig, {"games": 3}, "games must be even"),
+        (EvaluationConfig, {"every": -1}, "every must be at least 0, got -1"),
+        (Config, {"generations": 0}, "generations must be at least 1, got 0"),
+        (Config, {"workers": -1}, "workers must be at least 0, got -1"),
+    ],
+)
+def test_values_out_of_range_are_refused(kind: type, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        kind(**options)
+
+
+def test_configurations_are_frozen() -> None:
+    config = Config()
+    with pytest.raises(AttributeError):
+        config.seed = 3  # type: ignore[misc]
+    assert replace(config, seed=3) != config

@@ -1,0 +1,205 @@
+"""Self-play: the same games whoever plays them, and targets that are what search and game say."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import games
+from games import Game, Positions
+from hybrid.dial import Dial
+from hybrid.runtime import Floats
+from training.config import SelfPlayConfig
+from training.selfplay import PlayedGame, opening, play_games
+
+CONFIG = SelfPlayConfig(dial=Dial(simulations=24), fast_simulations=8, games=12, slots=4, temperature_plies=6)
+
+
+class Judge:
+    """An evaluator with an opinion on everything: pseudo-random in the position's bytes alone."""
+
+    def __init__(self, game: Game) -> None:
+        self.evaluations = 0
+        self._game = game
+
+    def __call__(self, positions: Positions) -> tuple[Floats, Floats]:
+        self.evaluations += len(positions)
+        seeds = [np.frombuffer(position.tobytes(), np.uint8) for position in positions]
+        draws = [np.random.default_rng(seed).random(self._game.num_actions + 1) for seed in seeds]
+        table = np.array(draws, np.float32)
+        return 2 * table[:, 1:], (table[:, :1] - 0.5) * np.array([1, -1], np.float32)
+
+
+def played(name: str = "connect_four", seed: int = 0, generation: int = 1, **changes: Any) -> list[PlayedGame]:
+    game = games.load(name)
+    config = replace(CONFIG, **changes)
+    result = play_games(game, Judge(game), config, seed, generation, range(config.games))
+    return sorted(result, key=lambda one: one.number)
+
+
+def fingerprint(result: list[PlayedGame]) -> list[tuple[Any, ...]]:
+    return [(one.number, one.length, one.simulations, repr(one.gap), one.samples.tobytes()) for one in result]
+
+
+@pytest.mark.parametrize("name", ["tic_tac_toe", "connect_four"])
+def test_games_do_not_depend_on_their_company(name: str) -> None:
+    expected = fingerprint(played(name))
+    assert [number for number, *_ in expected] == list(range(12))
+    for slots in (1, 5, 64):
+        assert fingerprint(played(name, slots=slots)) == expected
+    game = games.load(name)
+    alone = list(play_games(game, Judge(game), CONFIG, 0, 1, [7]))
+    assert fingerprint(alone) == [expected[7]]
+
+
+def test_games_depend_on_seed_generation_and_number() -> None:
+    expected = fingerprint(played())
+    assert fingerprint(played()) == expected
+    assert len({samples for *_, samples in expected}) == 12
+    for other in (played(seed=1), played(generation=2)):
+        assert not {samples for *_, samples in fingerprint(other)} & {samples for *_, samples in expected}
+
+
+def test_samples_are_the_positions_of_their_game_in_order() -> None:
+    game = games.load("connect_four")
+    for one in played():
+        samples = one.samples
+        positions = np.ascontiguousarray(samples["position"]).astype(game.dtype)
+        assert not positions["terminal"].any()
+        assert positions["ply"].tolist() == list(range(one.length - len(samples), one.length))
+        for before, after in itertools.pairwise(positions):
+            children = game.step(np.repeat(before, 7)[game.legal_actions(before.reshape(1))[0]], _legal(game, before))
+            assert after.tobytes() in {child.tobytes() for child in children}
+        ends = game.step(np.repeat(positions[-1], len(_legal(game, positions[-1]))), _legal(game, positions[-1]))
+        assert any(end["terminal"] and np.array_equal(end["returns"], one.returns) for end in ends)
+        np.testing.assert_array_equal(samples["outcome"], np.tile(one.returns, (len(samples), 1)))
+        np.testing.assert_array_equal(samples["generation"], np.ones(len(samples)))
+
+
+def test_policies_are_distributions_over_legal_moves() -> None:
+    game = games.load("connect_four")
+    for one in played():
+        legal = game.legal_actions(np.ascontiguousarray(one.samples["position"]).astype(game.dtype))
+        assert not one.samples["policy"][~legal].any()
+        np.testing.assert_allclose(one.samples["policy"].sum(axis=1), 1, rtol=1e-6)
+        assert (np.abs(one.samples["value"]) <= 1).all()
+        np.testing.assert_array_equal(one.samples["value"][:, 0], -one.samples["value"][:, 1])
+
+
+def test_only_moves_with_full_budget_teach_the_policy() -> None:
+    result = played(games=64, full_fraction=0.25)
+    weights = np.concatenate([one.samples["weight"] for one in result])
+    assert set(weights.tolist()) == {0.0, 1.0}
+    # A quarter of more than a thousand moves, within five standard deviations.
+    assert len(weights) > 1000
+    assert abs(weights.mean() - 0.25) < 5 * (0.25 * 0.75 / len(weights)) ** 0.5
+    assert all((one.samples["weight"] == 1).all() for one in played(full_fraction=1.0))
+
+
+def test_cost_is_what_the_budget_says() -> None:
+    """Searches spend their budget, or less where they prove something: in Connect Four only near the end."""
+    for one in played(games=8, opening_fraction=0.0):
+        budgets = np.where(one.samples["weight"] == 1, 24, 8)
+        assert one.simulations <= budgets.sum()
+        assert one.simulations >= budgets.sum() * (1 - one.proven) - 24
+        assert one.proven < 0.5
+
+
+def test_targets_where_a_win_is_proven() -> None:
+    """Tic-tac-toe: a mover with two in a row and the third square free can only be taught to win."""
+    game = games.load("tic_tac_toe")
+    seen = 0
+    for one in played("tic_tac_toe", games=40, opening_fraction=0.0):
+        for sample in one.samples[one.samples["weight"] == 1]:
+            wins = _winning(game, sample["position"])
+            if wins:
+                seen += 1
+                chosen = set(np.flatnonzero(sample["policy"]).tolist())
+                assert chosen <= wins
+                mover = int(sample["position"]["to_play"])
+                assert sample["value"][mover] == 1
+                np.testing.assert_allclose(sample["policy"][list(chosen)], 1 / len(chosen))
+    assert seen > 10
+
+
+def test_a_forced_block_is_the_only_target() -> None:
+    """Tic-tac-toe: where all moves but one allow an immediate win, a full search teaches that one, or all are lost."""
+    game = games.load("tic_tac_toe")
+    seen = 0
+    for one in played("tic_tac_toe", dial=Dial(simulations=200), full_fraction=1.0, games=40, opening_fraction=0.0):
+        for sample in one.samples:
+            if _winning(game, sample["position"]):
+                continue
+            legal = _legal(game, sample["position"])
+            children = game.step(np.repeat(sample["position"], len(legal)).astype(game.dtype), legal)
+            safe = {int(a) for a, child in zip(legal, children, strict=True) if not _winning(game, child)}
+            if len(safe) == 1 and len(legal) > 1:
+                seen += 1
+                mover = int(sample["position"]["to_play"])
+                if sample["value"][mover] > -1:
+                    assert set(np.flatnonzero(sample["policy"]).tolist()) == safe
+    assert seen > 10
+
+
+def test_a_quarter_of_random_openings_has_each_length() -> None:
+    game = games.load("connect_four")
+    config = replace(CONFIG, opening_fraction=0.5, opening_plies=4)
+    plies = [int(opening(game, config, np.random.default_rng(seed))["ply"][0]) for seed in range(2000)]
+    counts = np.bincount(plies, minlength=5)
+    assert counts[0] == pytest.approx(1000, abs=5 * 500**0.5)
+    assert counts[1:] == pytest.approx([250] * 4, abs=5 * 220**0.5)
+    never = replace(CONFIG, opening_fraction=0.0)
+    assert all(opening(game, never, np.random.default_rng(seed))["ply"][0] == 0 for seed in range(20))
+
+
+def test_openings_never_end_the_game() -> None:
+    """Three in a row on a 3 x 1 board of two players: some three-ply openings fill it and are shortened."""
+    game = games.load("tic_tac_toe")
+    config = replace(CONFIG, opening_fraction=1.0, opening_plies=9)
+    plies = [opening(game, config, np.random.default_rng(seed)) for seed in range(200)]
+    assert not any(position["terminal"][0] for position in plies)
+    assert max(int(position["ply"][0]) for position in plies) >= 6
+
+
+def test_no_temperature_means_the_best_move() -> None:
+    """Without random plies, noise and drawn moves every game of a generation is decided by the search's choice."""
+    result = played(temperature_plies=0, opening_fraction=0.0, full_fraction=1.0, noise_fraction=0.0, games=3)
+    game = games.load("connect_four")
+    for one in result:
+        for before, after in zip(one.samples[:-1], one.samples[1:], strict=True):
+            legal = _legal(game, before["position"])
+            children = game.step(np.repeat(before["position"], len(legal)).astype(game.dtype), legal)
+            move = next(int(a) for a, child in zip(legal, children, strict=True) if child == after["position"])
+            assert before["policy"][move] == pytest.approx(before["policy"].max(), abs=0.2)
+
+
+def test_direct_end_plays_without_a_network() -> None:
+    game = games.load("tic_tac_toe")
+    config = replace(CONFIG, dial=Dial.at(1.0, simulations=24))
+    result = list(play_games(game, None, config, 0, 1, range(6)))
+    assert len(result) == 6
+    assert all(one.evaluations == 0 and np.isnan(one.gap) for one in result)
+
+
+def test_every_evaluation_is_counted_once() -> None:
+    game = games.load("tic_tac_toe")
+    evaluator = Judge(game)
+    result = list(play_games(game, evaluator, CONFIG, 0, 1, range(6)))
+    assert sum(one.evaluations for one in result) == evaluator.evaluations
+
+
+def _legal(game: Game, position: np.void) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.flatnonzero(game.legal_actions(np.array([position], game.dtype))[0])
+
+
+def _winning(game: Game, position: np.void) -> set[int]:
+    """The actions that win at once."""
+    if position["terminal"]:
+        return set()
+    legal, mover = _legal(game, position), int(position["to_play"])
+    children = game.step(np.repeat(np.array([position], game.dtype), len(legal)), legal)
+    return {int(a) for a, child in zip(legal, children, strict=True) if child["returns"][mover] == 1}
