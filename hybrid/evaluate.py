@@ -64,10 +64,22 @@ def load_evaluator(
     backend: Backend = "onnxruntime",
     precision: Precision = "float",
 ) -> NetworkEvaluator:
-    """The evaluator of a checkpoint.
+    """The evaluator of a checkpoint made for `game`; the options and errors are those of `load_runtime`."""
+    runtime = load_runtime(checkpoint, device=device, threads=threads, backend=backend, precision=precision)
+    return NetworkEvaluator(game, runtime)
+
+
+def load_runtime(
+    checkpoint: Checkpoint,
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+    backend: Backend = "onnxruntime",
+    precision: Precision = "float",
+) -> Runtime:
+    """The network of a checkpoint, ready to run.
 
     Args:
-        game: the game that the checkpoint was made for.
         checkpoint: the agent.
         device: `cpu`, `cuda` or `cuda:N`; on CUDA the network runs in torch, and the other options are not used.
         threads: threads of one evaluation on the CPU.
@@ -89,10 +101,9 @@ def load_evaluator(
     if kind == "cuda":
         from hybrid.network import TorchRuntime
 
-        return NetworkEvaluator(game, TorchRuntime(config, shape, weights, device=device))
-    ranges = checkpoint.ranges if precision == "int8" else None
+        return TorchRuntime(config, shape, weights, device=device)
     runtime = OnnxRuntime if backend == "onnxruntime" else OpenVino
-    return NetworkEvaluator(game, runtime(config, shape, weights, threads=threads, ranges=ranges))
+    return runtime(config, shape, weights, threads=threads, ranges=checkpoint.ranges if precision == "int8" else None)
 
 
 def _check(argument: str, value: str, allowed: tuple[str, ...]) -> None:
