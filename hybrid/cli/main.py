@@ -94,17 +94,18 @@ def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
     """Parse `arguments` for a command's module, run it and write its JSON."""
     from jsonargparse import ArgumentError
 
-    from hybrid.cli.parser import make
+    from hybrid.cli.parser import make, plain
 
     parser = make(module, name)
     try:
         if hasattr(module, "defaults"):
             parser.set_defaults(module.defaults(parser, arguments))
-        options: dict[str, Any] = vars(parser.parse_args(arguments))
+        parsed = parser.parse_args(arguments)
     except ArgumentError as error:
         raise ValueError(f"{parsing_error(error)} (see 'hybrid {name} --help')") from error
     except SystemExit as stop:  # help or a configuration was shown
         return int(stop.code or 0)
+    options: dict[str, Any] = {key: plain(value) for key, value in vars(parsed).items()}
     target = options.pop("json")
     options.pop("traceback")
     if target is not None:

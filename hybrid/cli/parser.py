@@ -35,3 +35,11 @@ def make(module: ModuleType, name: str) -> CommandParser:
     )
     parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
     return parser
+
+
+def plain(value: Any) -> Any:
+    """`value` without the parser's own number types, which check their range but are no exact `int` or `float`."""
+    for kind in (int, float):
+        if isinstance(value, kind) and not isinstance(value, bool):
+            return kind(value)
+    return value

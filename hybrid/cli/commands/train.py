@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `hybrid train`: its own and every field of `training.config.Config`."""
-    from training.config import Config, Recipe
+    from training.config import RECIPES, Config
 
     parser.add_argument(
         "game", type=str | None, nargs="?", default=None, help="such as connect_four; not with --resume"
     )
-    parser.add_argument("--recipe", type=Recipe, default="standard", help="what the other options start from")
+    parser.add_argument(
+        "--recipe", type=str, choices=list(RECIPES), default="standard", help="what the other options start from"
+    )
     parser.add_argument("--run", type=Path | None, default=None, metavar="FOLDER", help="a new run folder")
     parser.add_argument(
         "--resume", type=Path | None, default=None, metavar="RUN", help="go on with this run, as it was"
