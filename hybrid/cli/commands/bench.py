@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
     from games import Game
-    from hybrid.bench import Limit
     from hybrid.checkpoint import Checkpoint
+    from hybrid.throughput import Limit
     from training.config import Precision, SelfPlayConfig
     from training.selfplay import PlayedGame
 
@@ -71,11 +71,11 @@ def run(
     )
     workers = workers or usable_cores()
     with console().status("measuring the network alone") as status:
-        before = _limit(rules, agent, precision, seconds)
+        before = _limit(agent, precision, seconds)
         status.update("measuring self-play")
         played, evaluations, elapsed = _self_play(rules, agent, config, seed, workers)
         status.update("measuring the network alone again")
-        after = _limit(rules, agent, precision, seconds)
+        after = _limit(agent, precision, seconds)
     limit = max(before, after, key=lambda measured: measured.positions_per_second)
     data = {
         "game": game,
@@ -93,8 +93,7 @@ def run(
         "network_share": evaluations / elapsed / limit.positions_per_second,
         "games_per_hour": 3600 * len(played) / elapsed,
         "limit_batch": limit.batch,
-        "limit_streams": limit.streams,
-        "limit_threads": limit.threads,
+        "limit_workers": limit.workers,
     }
     _show(data)
     return Outcome(data)
@@ -104,30 +103,27 @@ def _untrained(game: Game, blocks: int, channels: int, seed: int) -> Checkpoint:
     """An agent with random weights, calibrated on positions of random games."""
     import numpy as np
 
-    from hybrid.bench import random_positions
+    from games.sampling import play
     from hybrid.checkpoint import Checkpoint
     from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
     from hybrid.runtime import calibrate
 
     config, shape = NetworkConfig(blocks=blocks, channels=channels), NetworkShape.of(game)
-    rng = np.random.default_rng(seed)
-    weights = initial_weights(config, shape, rng)
-    ranges = calibrate(config, shape, weights, game.observe(random_positions(game, 256, rng)))
+    weights = initial_weights(config, shape, np.random.default_rng(seed))
+    ranges = calibrate(config, shape, weights, game.observe(play(game, seed, 16, 1000).before))
     return Checkpoint(weights=weights, config=config, shape=shape, game=game.spec, ranges=ranges)
 
 
-def _limit(game: Game, agent: Checkpoint, precision: Precision, seconds: float) -> Limit:
-    """How fast the agent's network runs by itself."""
-    from hybrid.bench import network_limit
-    from hybrid.runtime import OnnxRuntime
+def _limit(agent: Checkpoint, precision: Precision, seconds: float) -> Limit:
+    """How fast the agent's network runs by itself: one call on all cores or one on each, whichever is faster."""
+    from hybrid.throughput import limit
     from training.config import usable_cores
 
-    ranges = agent.ranges if precision == "int8" else None
-
-    def runtime(threads: int) -> OnnxRuntime:
-        return OnnxRuntime(agent.config, agent.shape, agent.weights, threads=threads, ranges=ranges)
-
-    return network_limit(game, runtime, usable_cores(), seconds=seconds)
+    ways = {(1, usable_cores()), (usable_cores(), 1)}
+    tried = [
+        limit(agent, workers=w, threads=t, precision=precision, seconds=seconds, repeats=1) for w, t in sorted(ways)
+    ]
+    return max(tried, key=lambda measured: measured.positions_per_second)
 
 
 def _self_play(
@@ -154,7 +150,7 @@ def _show(data: dict[str, Any]) -> None:
     )
     listing = table(title, "measured", "", "unit", left=1)
     limit = data["network_limit_per_second"]
-    shape = f"batch {data['limit_batch']}, {data['limit_streams']} x {data['limit_threads']} threads"
+    shape = f"batch {data['limit_batch']}, {data['limit_workers']} side by side"
     rows = (
         ("simulations", f"{data['simulations_per_second']:,.0f}", "/s"),
         ("network evaluations", f"{data['network_evaluations_per_second']:,.0f}", "/s"),
