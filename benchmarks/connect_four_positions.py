@@ -1,0 +1,108 @@
+"""Make the labelled Connect Four positions that `eval.labels.load` offers; needs the `solver` extra, takes minutes.
+
+    python benchmarks/connect_four_positions.py
+
+`connect_four` is the scoreboard: up to 500 positions of each class, from all kinds of play. `connect_four_12_30` is for
+the convergence study: 1,000 positions, evenly over 12 to 30 plies. No position is in both, nor the mirror image of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+import games
+from eval.labels import Labelled, label
+from games import Game, Positions
+from hybrid import agents
+from hybrid.agent import Agent
+
+SOURCES = ("random", "mixed", "strong")
+BLUNDERING = ((1.0, 1.0), (0.2, 0.6), (0.0, 0.15))
+"""For each source, the range in which a player's share of random moves is drawn."""
+CELLS = 42
+
+
+def play(game: Game, source: int, experts: list[Agent], rng: np.random.Generator) -> list[Positions]:
+    """One game's positions `[1]`, terminal ones left out; each side follows an expert but for its random moves."""
+    path, position = [], game.initial()
+    share = rng.uniform(*BLUNDERING[source], size=2)
+    sides = rng.integers(len(experts), size=2)
+    opening = rng.integers(7)
+    while not position["terminal"][0]:
+        path.append(position)
+        mover = int(position["to_play"][0])
+        if len(path) <= opening or rng.random() < share[mover]:
+            action = int(rng.choice(np.flatnonzero(game.legal_actions(position)[0])))
+        else:
+            seed = rng.integers(2**63, size=1).astype(np.uint64)
+            action = int(experts[sides[mover]].decide(position, seed).actions[0])
+        position = game.step(position, [action])
+    return path
+
+
+def sample(
+    game: Game, count: int, seen: set[bytes], rng: np.random.Generator
+) -> tuple[Positions, npt.NDArray[np.uint8]]:
+    """`count` new positions, five from each game at random, the sources in turn; their images join `seen`."""
+    experts = [agents.load(spec, game) for spec in ("perfect", "perfect?fastest=true", "minimax?depth=6")]
+    found: list[Positions] = []
+    sources: list[int] = []
+    number = 0
+    while len(found) < count:
+        source = number % len(SOURCES)
+        number += 1
+        path = play(game, source, experts, rng)
+        for index in rng.permutation(len(path))[:5]:
+            images = {game.transform(path[index], [symmetry]).tobytes() for symmetry in (0, 1)}
+            if not images & seen:
+                seen |= images
+                found.append(path[index])
+                sources.append(source)
+    return np.concatenate(found[:count]), np.array(sources[:count], np.uint8)
+
+
+def even(groups: npt.NDArray[np.generic], most: int) -> npt.NDArray[np.int64]:
+    """The rows of the first `most` of each group, in their order."""
+    rows = [np.flatnonzero(groups == group)[:most] for group in np.unique(groups)]
+    return np.sort(np.concatenate(rows))
+
+
+def collect(game: Game, pool: int, seed: int) -> tuple[Labelled, Labelled]:
+    """The two sets, from a pool of that many positions."""
+    from hybrid.solve import solver
+
+    rng = np.random.default_rng(seed)
+    seen: set[bytes] = set()
+    positions, sources = sample(game, pool, seen, rng)
+    everything = label(game, positions, solver(game), source=sources, draws_end=CELLS)
+    plies = everything.positions["ply"].astype(np.int64)
+    middle = np.flatnonzero((plies >= 12) & (plies <= 30))
+    chosen = middle[even(plies[middle], -(-1000 // 19))][:1000]
+    rest = everything.select(np.setdiff1d(np.arange(pool), chosen))
+    return rest.select(even(rest.classes, 500)), everything.select(chosen)
+
+
+def main() -> None:
+    """Write both sets and say what is in them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pool", type=int, default=6000, help="positions to choose from")
+    parser.add_argument("--seed", type=int, default=20260101)
+    parser.add_argument("--out", type=Path, default=Path("eval/data"))
+    arguments = parser.parse_args()
+    game = games.load("connect_four")
+    for name, labelled in zip(
+        ("connect_four", "connect_four_12_30"), collect(game, arguments.pool, arguments.seed), strict=True
+    ):
+        path = arguments.out / f"{name}.npz"
+        labelled.save(path)
+        kinds, counts = np.unique(labelled.classes, return_counts=True)
+        print(f"{path}: {len(labelled)} positions, {path.stat().st_size:,} bytes, {labelled.critical.sum()} critical")
+        print("  ", dict(zip(kinds.tolist(), counts.tolist(), strict=True)), np.bincount(labelled.source).tolist())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Positions whose every move's true value is known: labelled by a solver, classed, kept in small files.
+
+Shapes: B positions, A actions. Values are game-theoretic, for the mover. Positions fall into classes as in Pascal Pons'
+Connect Four test sets: beginning, middle and end by the moves played (fewer than 14, fewer than 28, or more); easy,
+medium and hard by the plies that the game still lasts under perfect play (up to 14, up to 28, or more).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from games import Game, Positions
+from games import load as load_game
+from hybrid.solve import Solver
+
+SPLITS = (14, 28)
+PHASES = ("beginning", "middle", "end")
+DIFFICULTIES = ("easy", "medium", "hard")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """Positions and the truth about them.
+
+    Attributes:
+        game: the game's spec.
+        positions: `[B]`, none of them terminal.
+        values: `[B, A]` the value of each action in {-1, 0, 1}; NaN where illegal.
+        plies: `[B, A]` plies to the end after each action, the action included, won fast and lost slowly; -1 where
+            illegal or drawn.
+        remaining: `[B]` plies to the end under perfect play; -1 for draws, where the rules do not fix their length.
+        source: `[B]` what kind of play led there, an index of the generator's choice.
+    """
+
+    game: str
+    positions: Positions
+    values: npt.NDArray[np.float32]
+    plies: npt.NDArray[np.int64]
+    remaining: npt.NDArray[np.int64]
+    source: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def best(self) -> npt.NDArray[np.float32]:
+        """`[B]` the value of each position."""
+        best: npt.NDArray[np.float32] = np.nanmax(self.values, axis=1)
+        return best
+
+    @property
+    def critical(self) -> npt.NDArray[np.bool_]:
+        """`[B]` whether some legal move gives away value."""
+        worse: npt.NDArray[np.bool_] = np.nanmin(self.values, axis=1) < self.best
+        return worse
+
+    @property
+    def classes(self) -> npt.NDArray[np.str_]:
+        """`[B]` names such as `middle-medium`; `middle-drawn` where the length of a draw is open."""
+        phase = np.array(PHASES)[np.digitize(self.positions["ply"].astype(np.int64), SPLITS)]
+        difficulty = np.array(DIFFICULTIES)[np.digitize(self.remaining, SPLITS, right=True)]
+        return np.array(
+            [f"{p}-{d}" for p, d in zip(phase, np.where(self.remaining < 0, "drawn", difficulty), strict=True)]
+        )
+
+    def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Labelled:
+        """The rows named by indices or by a mask `[B]`."""
+        return Labelled(
+            game=self.game,
+            positions=self.positions[rows],
+            values=self.values[rows],
+            plies=self.plies[rows],
+            remaining=self.remaining[rows],
+            source=self.source[rows],
+        )
+
+    def save(self, path: Path) -> None:
+        """Write a compressed npz file without pickle; the same set always makes the same bytes."""
+        size = self.positions.dtype.itemsize
+        np.savez_compressed(
+            path,
+            game=np.array(self.game),
+            positions=np.frombuffer(self.positions.tobytes(), np.uint8).reshape(-1, size),
+            values=np.nan_to_num(self.values, nan=-128).astype(np.int8),
+            plies=self.plies.astype(np.int16),
+            remaining=self.remaining.astype(np.int16),
+            source=self.source,
+        )
+
+
+def load(path: Path | str) -> Labelled:
+    """Read what `Labelled.save` wrote, or a set that comes with this package: `connect_four`, `connect_four_12_30`.
+
+    Raises:
+        ValueError: there is no such file or set, or it does not fit its game.
+    """
+    bundled = resources.files("eval") / "data" / f"{path}.npz"
+    file = Path(path) if Path(path).suffix == ".npz" else Path(str(bundled))
+    if not file.is_file():
+        known = sorted(entry.name[:-4] for entry in (resources.files("eval") / "data").iterdir())
+        raise ValueError(
+            f"no labelled positions {str(path)!r}: known are {', '.join(known)}, or give a path to an .npz"
+        )
+    with np.load(file, allow_pickle=False) as stored:
+        spec, packed, values = str(stored["game"]), stored["positions"], stored["values"].astype(np.float32)
+        plies, remaining, source = stored["plies"], stored["remaining"], stored["source"]
+    game = load_game(spec)
+    if packed.shape[1:] != (game.dtype.itemsize,):
+        raise ValueError(
+            f"positions in {file} have {packed.shape[1:]} bytes each, but {spec} has {game.dtype.itemsize}"
+        )
+    return Labelled(
+        game=spec,
+        positions=np.frombuffer(packed.tobytes(), game.dtype).copy(),
+        values=np.where(values == -128, np.float32(np.nan), values),
+        plies=plies.astype(np.int64),
+        remaining=remaining.astype(np.int64),
+        source=source,
+    )
+
+
+def label(
+    game: Game,
+    positions: Positions,
+    solver: Solver,
+    *,
+    source: npt.NDArray[np.uint8] | None = None,
+    draws_end: int | None = None,
+) -> Labelled:
+    """Ask `solver` for the truth about `positions` `[B]`, none of them terminal.
+
+    Args:
+        game: the rules.
+        positions: what to label.
+        solver: see `hybrid.solve`.
+        source: see `Labelled`; zeros if None.
+        draws_end: the ply at which a drawn game ends, where the rules fix it (a full board).
+    """
+    values, plies = solver.action_values(positions), solver.action_plies(positions)
+    best = np.nanmax(values, axis=1, keepdims=True)
+    fast = np.where(values == best, plies, np.iinfo(np.int64).max).min(axis=1)
+    slow = np.where(values == best, plies, -1).max(axis=1)
+    drawn = np.full(len(positions), -1) if draws_end is None else draws_end - positions["ply"].astype(np.int64)
+    return Labelled(
+        game=game.spec,
+        positions=positions,
+        values=values,
+        plies=plies,
+        remaining=np.select([best[:, 0] > 0, best[:, 0] < 0], [fast, slow], drawn),
+        source=np.zeros(len(positions), np.uint8) if source is None else source,
+    )
