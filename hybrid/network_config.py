@@ -132,7 +132,7 @@ def initial_weights(
 def activation_names(config: NetworkConfig) -> list[str]:
     """The activations that 8 bits round, in the order of the forward pass."""
     blocks = [f"blocks.{block}.{part}" for block in range(config.blocks) for part in ("inner", "second", "relu")]
-    return ["stem.relu", *blocks, "heads.relu"]
+    return ["planes", "stem.relu", *blocks, "heads.relu", "mean"]
 
 
 def check_ranges(ranges: Ranges, config: NetworkConfig) -> None:

@@ -1,7 +1,7 @@
 """The network as an ONNX graph, written node by node from numpy weights: no torch, no exporter, milliseconds.
 
 In 8 bits, activations are unsigned with the ranges seen in calibration, convolution weights signed with one scale an
-output channel (Jacob et al. 2018); the stem, the linear layers and all sums inside them stay in higher precision.
+output channel (Jacob et al. 2018), sums 32 bits; the linear layers stay in single precision.
 Shapes: B positions (dynamic), observations `[C, H, W]`, A actions, P players.
 """
 
@@ -40,12 +40,13 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
 
-    def activation(self, x: str) -> str:
-        """Mark `x` as an activation for 8 bits: rounded to its range if there are ranges."""
-        self.observed.append(x)
+    def activation(self, x: str, like: str = "") -> str:
+        """Mark `x` as an activation for 8 bits: rounded to its range, or that of `like`, if there are ranges."""
+        if not like:
+            self.observed.append(x)
         if self.ranges is None:
             return x
-        low, high = self.ranges[x]
+        low, high = self.ranges[like or x]
         scale = (high - low) / _ACTIVATION_LEVELS or 1.0
         step = self.constant(f"{x}.scale", np.array(scale, np.float32))
         zero = self.constant(f"{x}.zero", np.array(round(-low / scale), np.uint8))
@@ -104,7 +105,7 @@ def build(
         shape: the game's shape.
         weights: the network's weights.
         ranges: what `calibrate` returns, for 8 bits; None = single precision.
-        observe: also output every activation that 8 bits would round.
+        observe: also output every activation that 8 bits would round but the planes.
     """
     check_weights(weights, config, shape)
     if ranges is not None:
@@ -118,20 +119,18 @@ def build(
         helper.make_node("Split", [flat, graph.constant("sizes", sizes)], ["policy.flat", "value.flat"], axis=1)
     )
     graph.linear("policy", "policy.flat", "logits")
-    mean = graph.node("Flatten", "mean.flat", graph.node("GlobalAveragePool", "mean", trunk))
-    peak = graph.node("Flatten", "peak.flat", graph.node("GlobalMaxPool", "peak", trunk))
-    features = graph.node("Concat", "features", "value.flat", mean, peak, axis=1)
+    features = graph.node("Concat", "features", "value.flat", *_pooled(graph, trunk, shape), axis=1)
     hidden = graph.node("Relu", "hidden.relu", graph.linear("hidden", features, "hidden"))
     if shape.zero_sum:  # One value is the other's opposite: so are the weights, and tanh is odd.
         for key in ("value.weight", "value.bias"):
             graph.weights[key] = np.concatenate((weights[key], -weights[key]))
     graph.node("Tanh", "values", graph.linear("value", hidden, "value"))
-    return _model(graph, shape, graph.observed if observe else [])
+    return _model(graph, shape, graph.observed[1:] if observe else [])
 
 
 def _trunk(graph: _Graph, config: NetworkConfig) -> str:
     """Stem and residual blocks, each gain folded into its block's second convolution."""
-    x = graph.activation(graph.node("Relu", "stem.relu", graph.convolution("stem", "planes")))
+    x = graph.activation(graph.node("Relu", "stem.relu", graph.convolution("stem", graph.activation("planes"))))
     for index in range(config.blocks):
         block = f"blocks.{index}"
         inner = graph.node("Relu", f"{block}.inner", graph.convolution(f"{block}.first", x))
@@ -139,6 +138,15 @@ def _trunk(graph: _Graph, config: NetworkConfig) -> str:
         inner = graph.activation(graph.convolution(f"{block}.second", graph.activation(inner), gain))
         x = graph.activation(graph.node("Relu", f"{block}.relu", graph.node("Add", block, x, inner)))
     return x
+
+
+def _pooled(graph: _Graph, trunk: str, shape: NetworkShape) -> tuple[str, str]:
+    """The trunk's mean and maximum over the board, `[B, F]` each."""
+    mean = graph.activation(graph.node("GlobalAveragePool", "mean", trunk))
+    peak = graph.node("MaxPool", "peak", trunk, kernel_shape=list(shape.observation[1:]))
+    # A maximum of bytes is one of them: with the trunk's own steps it is found without leaving 8 bits.
+    peak = graph.activation(peak, like=trunk.removesuffix(".rounded"))
+    return graph.node("Flatten", "mean.flat", mean), graph.node("Flatten", "peak.flat", peak)
 
 
 def _model(graph: _Graph, shape: NetworkShape, observed: list[str]) -> ModelProto:

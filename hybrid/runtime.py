@@ -90,12 +90,13 @@ def calibrate(config: NetworkConfig, shape: NetworkShape, weights: Weights, plan
     model = build(config, shape, weights, observe=True)
     session = _session(model.SerializeToString(), 1)
     names = [output.name for output in model.graph.output[2:]]
-    low, high = np.zeros(len(names)), np.zeros(len(names))
+    low, high = np.zeros(len(names) + 1), np.zeros(len(names) + 1)
     for first in range(0, len(planes), 64):
-        activations = session.run(names, {"planes": planes[first : first + 64]})
+        part = planes[first : first + 64]
+        activations = [part, *session.run(names, {"planes": part})]
         low = np.minimum(low, [activation.min() for activation in activations])
         high = np.maximum(high, [activation.max() for activation in activations])
-    return dict(zip(names, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+    return dict(zip(["planes", *names], zip(low.tolist(), high.tolist(), strict=True), strict=True))
 
 
 def _session(model: bytes, threads: int) -> Any:
