@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from eval import openings, records
 from eval.arena import Fixture, play_fixtures
+from eval.clusters import clusters
 from eval.records import Cost, Record, derive
 from eval.statistics import elo_of, pentanomial, score_interval
 from games.rules import Game
@@ -23,9 +24,8 @@ from hybrid.agent import Agent
 class Match:
     """The games of one match and what follows from them, from the first agent's view.
 
-    Openings are what the interval samples: each weighs the same however often it was repeated, so games that repeat
-    each other exactly change neither score nor interval. Of a match with a single opening, where there is nothing
-    to sample, the rounds count, and rounds that all went alike count once.
+    Every opening weighs the same however often it was repeated, so games that repeat each other exactly change neither
+    score nor interval (`eval.clusters`); wins, draws and losses count all games.
     """
 
     games: tuple[Record, ...]
@@ -41,21 +41,8 @@ class Match:
 
     @cached_property
     def clusters(self) -> list[float]:
-        """The first agent's mean points for each independent observation (see the class)."""
-        rounds: dict[int, list[int]] = {}
-        for number, game in enumerate(self.games):
-            rounds.setdefault(game.round, []).append(number)
-        groups: dict[tuple[int, ...], list[list[int]]] = {}
-        for members in rounds.values():
-            first = self.games[members[0]]
-            groups.setdefault(first.moves[: first.opening], []).append(members)
-        if len(groups) > 1:
-            units = [list(itertools.chain(*group)) for group in groups.values()]
-        else:
-            units = next(iter(groups.values()))
-            if len({frozenset((self.games[n].seats, self.games[n].moves) for n in unit) for unit in units}) == 1:
-                units = units[:1]
-        return [float(np.mean([self.points[n] for n in unit])) for unit in units]
+        """The first agent's mean points in each independent observation; see `eval.clusters`."""
+        return [float(np.mean([game.score(0) for one in cluster for game in one])) for cluster in clusters(self.games)]
 
     @property
     def score(self) -> float:
@@ -126,6 +113,11 @@ class Match:
             seconds=sum(cost.seconds for cost in spent),
             moves=sum(cost.moves for cost in spent),
         )
+
+    def extended(self, more: Match) -> Match:
+        """The same match with the rounds of another between the same agents added."""
+        last = max(game.round for game in self.games) + 1
+        return Match(self.games + tuple(replace(game, round=last + game.round) for game in more.games))
 
     def save(self, path: Path) -> None:
         """Write the games as JSON lines."""
