@@ -61,8 +61,10 @@ def study(
             agent = f"{spec}{'&' if '?' in spec else '?'}simulations={budget}"
             if any((cell.agent, cell.seed, cell.positions) == (agent, seed, len(labelled)) for cell in cells):
                 continue
+            player = agents.load(agent, game)
+            player.decide(labelled.positions[:1], np.zeros(1, np.uint64))  # compilation is not counted
             started = time.perf_counter()
-            score = measure(agents.load(agent, game), labelled, seed=seed, batch=50).total
+            score = measure(player, labelled, seed=seed, batch=50).total
             cell = Cell(
                 curve=name,
                 agent=agent,

@@ -30,7 +30,7 @@ MAX_DEPTH = 255
 GENERATIONS = 32
 EXACT, LOWER, UPPER = 0, 1, 2
 
-ENTRY = np.dtype([("key", "u8"), ("value", "i4"), ("move", "i2"), ("depth", "u1"), ("tag", "u1")])
+ENTRY = np.dtype((np.record, [("key", "u8"), ("value", "i4"), ("move", "i2"), ("depth", "u1"), ("tag", "u1")]))
 """One table entry: `tag` is the search's generation * 8 + resolved * 4 + kind of bound."""
 
 FRAME = np.dtype(
