@@ -66,12 +66,13 @@ def loop_factory(play, legal, playout):
                 if slot >= 0:
                     parent = leaf
                     scratch[0] = positions[b, parent]
-                    play(scratch[0], np.int64(tree.action[b, parent, slot]))
+                    play(scratch[0], np.int64(tree.edge[b, parent, slot].action))
                     leaf = attach(tree, b, parent, slot, scratch[0].to_play)
                     positions[b, leaf] = scratch[0]
-                    tree.solved[b, leaf] = scratch[0].terminal
-                    tree.value[b, leaf] = scratch[0].returns
-                if tree.solved[b, leaf] == 0:
+                    tree.node[b, leaf].solved = scratch[0].terminal
+                    for player in range(tree.value.shape[2]):
+                        tree.value[b, leaf, player] = scratch[0].returns[player]
+                if tree.node[b, leaf].solved == 0:
                     scratch[0] = positions[b, leaf]
                     mask[:] = False
                     legal(scratch[0], mask)
@@ -85,6 +86,6 @@ def loop_factory(play, legal, playout):
                 backup(tree, b, leaf, zero_sum)
                 if leaf != 0:
                     done[b] += 1
-                over[b] = tree.solved[b, 0] == 1
+                over[b] = tree.node[b, 0].solved == 1
 
     return loop

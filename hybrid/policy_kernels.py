@@ -24,25 +24,25 @@ def completed_q(tree, b, node, q):
 
     v_mix = (v + ΣN · Σ prior q / Σ prior) / (1 + ΣN), inner sums over visited edges, v the node's own evaluation.
     """
-    mover = tree.to_play[b, node]
+    mover = tree.node[b, node].to_play
     visits = 0
     mass = 0.0
     weighted = 0.0
-    for slot in range(tree.edges[b, node]):
-        count = tree.edge_visits[b, node, slot]
-        if tree.edge_proof[b, node, slot] != UNPROVEN:
-            q[slot] = tree.edge_proof[b, node, slot]
+    for slot in range(tree.node[b, node].edges):
+        count = tree.edge[b, node, slot].visits
+        if tree.edge[b, node, slot].proof != UNPROVEN:
+            q[slot] = tree.edge[b, node, slot].proof
         elif count > 0:
-            q[slot] = tree.edge_total[b, node, slot] / count
+            q[slot] = tree.edge[b, node, slot].total / count
         if count > 0:
             visits += count
-            mass += tree.prior[b, node, slot]
-            weighted += tree.prior[b, node, slot] * q[slot]
+            mass += tree.edge[b, node, slot].prior
+            weighted += tree.edge[b, node, slot].prior * q[slot]
     mixed = np.float64(tree.value[b, node, mover])
     if mass > 0.0:
         mixed = (mixed + visits * weighted / mass) / (1.0 + visits)
-    for slot in range(tree.edges[b, node]):
-        if tree.edge_visits[b, node, slot] == 0 and tree.edge_proof[b, node, slot] == UNPROVEN:
+    for slot in range(tree.node[b, node].edges):
+        if tree.edge[b, node, slot].visits == 0 and tree.edge[b, node, slot].proof == UNPROVEN:
             q[slot] = mixed
 
 
@@ -56,15 +56,15 @@ def sigma(q, most_visits, c_visit, c_scale):
 def most_visits(tree, b, node):
     """The visits of the most visited edge."""
     most = 0
-    for slot in range(tree.edges[b, node]):
-        most = max(most, tree.edge_visits[b, node, slot])
+    for slot in range(tree.node[b, node].edges):
+        most = max(most, tree.edge[b, node, slot].visits)
     return most
 
 
 @njit
 def log_prior(tree, b, node, slot):
     """The logit of an edge in the search prior, up to a constant of the node."""
-    return math.log(max(np.float64(tree.prior[b, node, slot]), 1e-30))
+    return math.log(max(np.float64(tree.edge[b, node, slot].prior), 1e-30))
 
 
 @njit
@@ -73,16 +73,16 @@ def improved_policy(tree, b, node, c_visit, c_scale, policy):
     completed_q(tree, b, node, policy)
     most = most_visits(tree, b, node)
     peak = -np.inf
-    for slot in range(tree.edges[b, node]):
+    for slot in range(tree.node[b, node].edges):
         policy[slot] = log_prior(tree, b, node, slot) + sigma(policy[slot], most, c_visit, c_scale)
-        if tree.edge_proof[b, node, slot] == -1.0:
+        if tree.edge[b, node, slot].proof == -1.0:
             policy[slot] = -np.inf
         peak = max(peak, policy[slot])
     total = 0.0
-    for slot in range(tree.edges[b, node]):
+    for slot in range(tree.node[b, node].edges):
         policy[slot] = math.exp(policy[slot] - peak)
         total += policy[slot]
-    for slot in range(tree.edges[b, node]):
+    for slot in range(tree.node[b, node].edges):
         policy[slot] /= total
 
 
@@ -93,27 +93,27 @@ def regularised_policy(tree, b, node, c_puct, policy):
     α makes it sum to 1; it lies between the largest q + λ prior and the largest q + λ, and is found by bisection.
     Unvisited edges have the mixed value of `completed_q`. Without simulations it is the prior.
     """
-    edges = tree.edges[b, node]
-    simulations = tree.visits[b, node] - 1
+    edges = tree.node[b, node].edges
+    simulations = tree.node[b, node].visits - 1
     weight = c_puct * math.sqrt(simulations) / (edges + simulations)
     q = np.empty(edges)
     completed_q(tree, b, node, q)
     low = -np.inf
     high = -np.inf
     for slot in range(edges):
-        low = max(low, q[slot] + weight * np.float64(tree.prior[b, node, slot]))
+        low = max(low, q[slot] + weight * np.float64(tree.edge[b, node, slot].prior))
         high = max(high, q[slot] + weight)
     for _ in range(60):
         alpha = 0.5 * (low + high)
         total = 0.0
         for slot in range(edges):
-            total += weight * tree.prior[b, node, slot] / (alpha - q[slot])
+            total += weight * tree.edge[b, node, slot].prior / (alpha - q[slot])
         if total > 1.0:
             low = alpha
         else:
             high = alpha
     for slot in range(edges):
-        policy[slot] = tree.prior[b, node, slot]
+        policy[slot] = tree.edge[b, node, slot].prior
         if simulations > 0:
             policy[slot] = weight * policy[slot] / (high - q[slot])
 

@@ -50,7 +50,7 @@ class Search:
         self.game = game
         self.config = config
         self.evaluator = evaluator if config.dial.consults_network else None
-        self.tree = allocate(rows, 1, game.num_actions, game.players, logits=self.evaluator is not None)
+        self.tree = allocate(rows, 1, game.num_actions, game.players)
         self.positions: Positions = np.empty((rows, 0), game.dtype)
         self.seeds = np.zeros(rows, np.uint64)
         self.budget = np.zeros(rows, np.int64)
@@ -70,8 +70,7 @@ class Search:
     @property
     def node_bytes(self) -> int:
         """Memory of one node."""
-        logits = self.evaluator is not None
-        return bytes_per_node(self.game.num_actions, self.game.players, self.game.dtype.itemsize, logits=logits)
+        return bytes_per_node(self.game.num_actions, self.game.players, self.game.dtype.itemsize)
 
     def clear(self, rows: npt.NDArray[np.int64]) -> None:
         """Forget the trees of `rows`."""
@@ -116,9 +115,9 @@ class Search:
         order = np.flatnonzero(self.tree.size[rows] == 0)
         kernels().plant(self.tree, fresh, self.seeds, positions["to_play"][order].copy())
         self.positions[fresh, 0] = positions[order]
-        for row in rows[self.tree.edges[rows, 0] > 0].tolist():
+        for row in rows[self.tree.node["edges"][rows, 0] > 0].tolist():
             self._add_noise(row)
-        self.over[rows] = self.tree.solved[rows, 0] == 1
+        self.over[rows] = self.tree.node["solved"][rows, 0] == 1
 
     def advance(self) -> None:
         """Run one simulation, or expand the root, in every unfinished row."""
@@ -131,7 +130,7 @@ class Search:
         if len(fresh):
             at = rows[fresh]
             nodes, edges = leaves[fresh], slots[fresh]
-            children = self.game.step(self.positions[at, nodes], tree.action[at, nodes, edges])
+            children = self.game.step(self.positions[at, nodes], tree.edge["action"][at, nodes, edges])
             added = np.empty(len(fresh), np.int32)
             header = (children[name].copy() for name in ("to_play", "terminal", "returns"))
             loops.attach(tree, at, nodes, edges, *header, added)
@@ -147,7 +146,7 @@ class Search:
         """
         chunk = _CHUNK if until is None else 1
         while not self.finished.all():
-            if until is not None and time.perf_counter() >= until and self.tree.edges[~self.finished, 0].all():
+            if until is not None and time.perf_counter() >= until and self.tree.node["edges"][~self.finished, 0].all():
                 self.over[:] = True
                 break
             if not isinstance(self.game, LiftedGame) or not self._uniform or self._noise_due():
@@ -167,7 +166,7 @@ class Search:
         Raises:
             ValueError: a row's root has not been expanded yet.
         """
-        if not (self.tree.edges[rows, 0].all() and self.tree.size[rows].all()):
+        if not (self.tree.node["edges"][rows, 0].all() and self.tree.size[rows].all()):
             raise ValueError(f"rows must have expanded roots: begin and advance them first, got {rows.tolist()}")
         actions = self.game.num_actions
         prior, network = np.zeros((2, len(rows), actions), np.float32)
@@ -195,7 +194,7 @@ class Search:
     def _evaluate(self, rows: npt.NDArray[np.int64], leaves: npt.NDArray[np.int32]) -> None:
         """Value and expand the leaves that are not solved."""
         tree, dial = self.tree, self.config.dial
-        pending = np.flatnonzero(tree.solved[rows, leaves] == 0)
+        pending = np.flatnonzero(tree.node["solved"][rows, leaves] == 0)
         if not len(pending):
             return
         rows, leaves = rows[pending], leaves[pending]
@@ -220,12 +219,12 @@ class Search:
     def _add_noise(self, row: int) -> None:
         """Mix Dirichlet noise into the prior of an expanded root, where the search was given a noise seed."""
         if self.noise[row] and self.config.strategy != Strategy.GUMBEL:
-            edges = int(self.tree.edges[row, 0])
+            edges = int(self.tree.node["edges"][row, 0])
             rng = np.random.default_rng(int(self.noise[row]))
             noise = rng.dirichlet(np.full(edges, self.config.dirichlet_total / edges))
-            prior = self.tree.prior[row, 0, :edges]
+            prior = self.tree.edge["prior"][row, 0, :edges]
             prior[:] = (1.0 - self.config.noise_fraction) * prior + self.config.noise_fraction * noise
-            self.tree.explored[row, 0] = prior[self.tree.edge_visits[row, 0, :edges] > 0].sum()
+            self.tree.node["explored"][row, 0] = prior[self.tree.edge["visits"][row, 0, :edges] > 0].sum()
 
     def _root(self, row: int, position: Positions, noisy: bool) -> None:
         """Cut the row's tree down to `position`, or empty it where it is not there or noise would be added twice."""
@@ -235,9 +234,9 @@ class Search:
             return
         stored = self.positions[row, :size].view(np.uint8).reshape(size, -1)
         matches = np.flatnonzero((stored == position.view(np.uint8)).all(axis=1))
-        found = max(matches.tolist(), key=lambda node: self.tree.visits[row, node], default=-1)
+        found = max(matches.tolist(), key=lambda node: self.tree.node["visits"][row, node], default=-1)
         noise_twice = found == 0 and (noisy or self.noise[row] != 0)
-        if found < 0 or self.tree.edges[row, found] == 0 or noise_twice:
+        if found < 0 or self.tree.node["edges"][row, found] == 0 or noise_twice:
             self.tree.size[row] = 0
             return
         kept = np.empty(size, np.int32)
@@ -249,7 +248,7 @@ class Search:
 
     def _noise_due(self) -> bool:
         """Whether a root is yet to be expanded that noise will be added to."""
-        return bool((~self.finished & (self.noise != 0) & (self.tree.visits[:, 0] == 0)).any())
+        return bool((~self.finished & (self.noise != 0) & (self.tree.node["visits"][:, 0] == 0)).any())
 
     def _with_room(self, simulations: int) -> tuple[npt.NDArray[np.int64], int]:
         """The unfinished rows, and for how many simulations, at most so many, each has room.

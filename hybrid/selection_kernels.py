@@ -39,17 +39,18 @@ def descend(tree, b, selection, simulation, budget, noise):
     `noise` guide Gumbel's sequential halving at the root.
     """
     node = 0
-    while tree.solved[b, node] == 0 and tree.edges[b, node] > 0:
+    while tree.node[b, node].solved == 0 and tree.node[b, node].edges > 0:
         if selection.strategy == GUMBEL:
             if node == 0:
-                slot = halving_edge(tree, b, selection, simulation, budget, noise)
+                considered = min(selection.considered, tree.node[b, 0].edges)
+                slot = halving_edge(tree, b, selection, required_visits(simulation, considered, budget), noise)
             else:
                 slot = improving_edge(tree, b, node, selection)
         elif selection.strategy == UCT:
             slot = uct_edge(tree, b, node, selection.c_uct)
         else:
             slot = puct_edge(tree, b, node, selection.c_puct, selection.c_base, selection.fpu_reduction)
-        child = tree.child[b, node, slot]
+        child = tree.edge[b, node, slot].child
         if child < 0:
             return node, slot
         node = child
@@ -63,25 +64,25 @@ def puct_edge(tree, b, node, c_puct, c_base, fpu_reduction):
     U = c(s) P(s, a) sqrt(N(s)) / (1 + N(s, a)) with c(s) = c_puct + log((1 + N(s) + c_base) / c_base). Unvisited edges
     take the node's mean value less `fpu_reduction * sqrt(prior mass visited)`.
     """
-    simulations = tree.visits[b, node] - 1
+    simulations = tree.node[b, node].visits - 1
     exploration = c_puct + math.log((1.0 + simulations + c_base) / c_base)
     scale = exploration * math.sqrt(max(simulations, 1))
-    mean = tree.total[b, node, tree.to_play[b, node]] / tree.visits[b, node]
-    first_play = mean - fpu_reduction * math.sqrt(max(np.float64(tree.explored[b, node]), 0.0))
+    mean = tree.total[b, node, tree.node[b, node].to_play] / tree.node[b, node].visits
+    first_play = mean - fpu_reduction * math.sqrt(max(np.float64(tree.node[b, node].explored), 0.0))
     best = -1
     best_score = -np.inf
-    for slot in range(tree.edges[b, node]):
-        proof = np.float64(tree.edge_proof[b, node, slot])
+    for slot in range(tree.node[b, node].edges):
+        proof = np.float64(tree.edge[b, node, slot].proof)
         if proof == -1.0:
             continue
-        visits = tree.edge_visits[b, node, slot]
+        visits = tree.edge[b, node, slot].visits
         if proof != UNPROVEN:
             q = proof
         elif visits > 0:
-            q = tree.edge_total[b, node, slot] / visits
+            q = tree.edge[b, node, slot].total / visits
         else:
             q = first_play
-        score = q + scale * np.float64(tree.prior[b, node, slot]) / (1 + visits)
+        score = q + scale * np.float64(tree.edge[b, node, slot].prior) / (1 + visits)
         if score > best_score:
             best = slot
             best_score = score
@@ -91,18 +92,18 @@ def puct_edge(tree, b, node, c_puct, c_base, fpu_reduction):
 @njit
 def uct_edge(tree, b, node, c_uct):
     """The slot that maximises Q + c_uct sqrt(ln N(s) / N(s, a)) (Kocsis & Szepesvári 2006); unvisited ones first."""
-    log_visits = math.log(max(tree.visits[b, node] - 1, 1))
+    log_visits = math.log(max(tree.node[b, node].visits - 1, 1))
     best = -1
     best_score = -np.inf
-    for slot in range(tree.edges[b, node]):
-        proof = np.float64(tree.edge_proof[b, node, slot])
-        visits = tree.edge_visits[b, node, slot]
+    for slot in range(tree.node[b, node].edges):
+        proof = np.float64(tree.edge[b, node, slot].proof)
+        visits = tree.edge[b, node, slot].visits
         if proof == -1.0:
             continue
         if visits == 0:
-            score = 1e6 + np.float64(tree.prior[b, node, slot])
+            score = 1e6 + np.float64(tree.edge[b, node, slot].prior)
         else:
-            q = tree.edge_total[b, node, slot] / visits if proof == UNPROVEN else proof
+            q = tree.edge[b, node, slot].total / visits if proof == UNPROVEN else proof
             score = q + c_uct * math.sqrt(log_visits / visits)
         if score > best_score:
             best = slot
@@ -113,61 +114,52 @@ def uct_edge(tree, b, node, c_uct):
 @njit
 def improving_edge(tree, b, node, selection):
     """The slot that most lags the improved policy: argmax π' - N / (1 + ΣN) (Danihelka et al. 2022, equation 14)."""
-    policy = np.empty(tree.edges[b, node])
+    policy = np.empty(tree.node[b, node].edges)
     improved_policy(tree, b, node, selection.c_visit, selection.c_scale, policy)
     best = -1
     best_score = -np.inf
-    for slot in range(tree.edges[b, node]):
-        score = policy[slot] - tree.edge_visits[b, node, slot] / np.float64(tree.visits[b, node])
-        if tree.edge_proof[b, node, slot] != -1.0 and score > best_score:
+    for slot in range(tree.node[b, node].edges):
+        score = policy[slot] - tree.edge[b, node, slot].visits / np.float64(tree.node[b, node].visits)
+        if tree.edge[b, node, slot].proof != -1.0 and score > best_score:
             best = slot
             best_score = score
     return best
 
 
 @njit
-def halving_edge(tree, b, selection, simulation, budget, noise):
+def halving_edge(tree, b, selection, visits, noise):
     """The root slot that sequential halving visits next (Danihelka et al. 2022, figure 1).
 
-    Of the edges with as many visits as their round requires, the one with the highest Gumbel noise + log prior
-    + σ(completed Q). Where proofs have left none, any edge may be chosen.
+    Of the edges with as many `visits` as their round requires, the one with the highest Gumbel noise + log prior
+    + σ(completed Q); where proofs have left none of them, of all edges.
     """
-    considered = min(selection.considered, tree.edges[b, 0])
-    visits = required_visits(simulation, considered, budget)
-    best = best_scored(tree, b, selection, noise, visits)
-    return best if best >= 0 else best_scored(tree, b, selection, noise, -1)
-
-
-@njit
-def best_scored(tree, b, selection, noise, visits):
-    """The root slot with the highest Gumbel noise + log prior + σ(completed Q) among those with `visits`; -1 if none.
-
-    `visits` of -1 admits all. Ties go to the lower slot.
-    """
-    q = np.empty(tree.edges[b, 0])
+    q = np.empty(tree.node[b, 0].edges)
     completed_q(tree, b, 0, q)
     most = most_visits(tree, b, 0)
     best = -1
     best_score = -np.inf
-    for slot in range(tree.edges[b, 0]):
-        if tree.edge_proof[b, 0, slot] == -1.0 or (visits >= 0 and tree.edge_visits[b, 0, slot] != visits):
+    best_due = False
+    for slot in range(tree.node[b, 0].edges):
+        if tree.edge[b, 0, slot].proof == -1.0:
             continue
-        score = gumbel(noise, tree.action[b, 0, slot]) + log_prior(tree, b, 0, slot)
+        due = tree.edge[b, 0, slot].visits == visits
+        score = gumbel(noise, tree.edge[b, 0, slot].action) + log_prior(tree, b, 0, slot)
         score += sigma(q[slot], most, selection.c_visit, selection.c_scale)
-        if score > best_score:
+        if (due and not best_due) or (due == best_due and score > best_score):
             best = slot
             best_score = score
+            best_due = due
     return best
 
 
 @njit
 def edge_value(tree, b, slot):
     """The value of a root edge for the mover: proven, else its mean, else (unvisited) the root's mean."""
-    if tree.edge_proof[b, 0, slot] != UNPROVEN:
-        return np.float64(tree.edge_proof[b, 0, slot])
-    if tree.edge_visits[b, 0, slot] > 0:
-        return tree.edge_total[b, 0, slot] / tree.edge_visits[b, 0, slot]
-    return tree.total[b, 0, tree.to_play[b, 0]] / tree.visits[b, 0]
+    if tree.edge[b, 0, slot].proof != UNPROVEN:
+        return np.float64(tree.edge[b, 0, slot].proof)
+    if tree.edge[b, 0, slot].visits > 0:
+        return tree.edge[b, 0, slot].total / tree.edge[b, 0, slot].visits
+    return tree.total[b, 0, tree.node[b, 0].to_play] / tree.node[b, 0].visits
 
 
 @njit
@@ -179,22 +171,22 @@ def choose(tree, b, selection, seed, noise):
     """
     best = -1
     best_draw = -1
-    for slot in range(tree.edges[b, 0]):
-        proof = tree.edge_proof[b, 0, slot]
+    for slot in range(tree.node[b, 0].edges):
+        proof = tree.edge[b, 0, slot].proof
         if proof == 1.0:
             return slot
-        if proof != UNPROVEN and (best_draw < 0 or proof > tree.edge_proof[b, 0, best_draw]):
+        if proof != UNPROVEN and (best_draw < 0 or proof > tree.edge[b, 0, best_draw].proof):
             best_draw = slot
         if proof != -1.0 and (best < 0 or _better(tree, b, slot, best, seed)):
             best = slot
     if best < 0:
-        for slot in range(tree.edges[b, 0]):
+        for slot in range(tree.node[b, 0].edges):
             if best < 0 or _better(tree, b, slot, best, seed):
                 best = slot
         return best
     if selection.strategy == GUMBEL:
-        best = best_scored(tree, b, selection, noise, tree.edge_visits[b, 0, best])
-    if best_draw >= 0 and tree.edge_proof[b, 0, best_draw] > edge_value(tree, b, best):
+        best = halving_edge(tree, b, selection, tree.edge[b, 0, best].visits, noise)
+    if best_draw >= 0 and tree.edge[b, 0, best_draw].proof > edge_value(tree, b, best):
         best = best_draw
     return best
 
@@ -202,11 +194,11 @@ def choose(tree, b, selection, seed, noise):
 @njit
 def _better(tree, b, slot, other, seed):
     """Whether a root slot beats another by visits, value, prior, and a seeded tie-break, in this order."""
-    if tree.edge_visits[b, 0, slot] != tree.edge_visits[b, 0, other]:
-        return tree.edge_visits[b, 0, slot] > tree.edge_visits[b, 0, other]
+    if tree.edge[b, 0, slot].visits != tree.edge[b, 0, other].visits:
+        return tree.edge[b, 0, slot].visits > tree.edge[b, 0, other].visits
     value, other_value = edge_value(tree, b, slot), edge_value(tree, b, other)
     if value != other_value:
         return value > other_value
-    if tree.prior[b, 0, slot] != tree.prior[b, 0, other]:
-        return tree.prior[b, 0, slot] > tree.prior[b, 0, other]
+    if tree.edge[b, 0, slot].prior != tree.edge[b, 0, other].prior:
+        return tree.edge[b, 0, slot].prior > tree.edge[b, 0, other].prior
     return unit(mix(seed ^ np.uint64(slot + 1))) > unit(mix(seed ^ np.uint64(other + 1)))

@@ -31,10 +31,10 @@ def plant(tree, b, seed, to_play):
 def attach(tree, b, node, slot, to_play):
     """Append the child at an edge, not expanded; returns its node."""
     leaf = tree.size[b]
-    action = np.uint64(tree.action[b, node, slot])
-    _append(tree, b, node, slot, to_play, mix(tree.key[b, node] ^ (action + np.uint64(1))))
-    tree.child[b, node, slot] = leaf
-    tree.explored[b, node] += tree.prior[b, node, slot]
+    action = np.uint64(tree.edge[b, node, slot].action)
+    _append(tree, b, node, slot, to_play, mix(tree.node[b, node].key ^ (action + np.uint64(1))))
+    tree.edge[b, node, slot].child = leaf
+    tree.node[b, node].explored += tree.edge[b, node, slot].prior
     return leaf
 
 
@@ -42,15 +42,15 @@ def attach(tree, b, node, slot, to_play):
 def _append(tree, b, parent, parent_edge, to_play, key):
     node = tree.size[b]
     tree.size[b] = node + 1
-    tree.parent[b, node] = parent
-    tree.parent_edge[b, node] = parent_edge
-    tree.to_play[b, node] = to_play
-    tree.edges[b, node] = 0
-    tree.solved[b, node] = 0
-    tree.visits[b, node] = 0
+    tree.node[b, node].parent = parent
+    tree.node[b, node].parent_edge = parent_edge
+    tree.node[b, node].to_play = to_play
+    tree.node[b, node].edges = 0
+    tree.node[b, node].solved = 0
+    tree.node[b, node].visits = 0
     tree.total[b, node] = 0.0
-    tree.explored[b, node] = 0.0
-    tree.key[b, node] = key
+    tree.node[b, node].explored = 0.0
+    tree.node[b, node].key = key
 
 
 @njit
@@ -64,39 +64,38 @@ def expand(tree, b, node, legal, logits, prior_weight):
     peak = -np.inf
     for action in range(legal.shape[0]):
         if legal[action]:
-            noise = unit(mix(tree.key[b, node] ^ np.uint64(action + 1) ^ np.uint64(0xA5A5A5A5A5A5A5A5)))
+            noise = unit(mix(tree.node[b, node].key ^ np.uint64(action + 1) ^ np.uint64(0xA5A5A5A5A5A5A5A5)))
             logit = prior_weight * np.float64(logits[action]) + (1.0 - prior_weight) * TIE_BREAK * noise
-            tree.action[b, node, slots] = action
-            tree.child[b, node, slots] = -1
-            tree.prior[b, node, slots] = logit
-            tree.edge_visits[b, node, slots] = 0
-            tree.edge_total[b, node, slots] = 0.0
-            tree.edge_proof[b, node, slots] = UNPROVEN
-            if tree.logits.shape[1] > 0:
-                tree.logits[b, node, slots] = logits[action]
+            tree.edge[b, node, slots].action = action
+            tree.edge[b, node, slots].child = -1
+            tree.edge[b, node, slots].prior = logit
+            tree.edge[b, node, slots].visits = 0
+            tree.edge[b, node, slots].total = 0.0
+            tree.edge[b, node, slots].proof = UNPROVEN
+            tree.edge[b, node, slots].logit = logits[action]
             peak = max(peak, logit)
             slots += 1
     total = 0.0
     for slot in range(slots):
-        weight = math.exp(np.float64(tree.prior[b, node, slot]) - peak)
-        tree.prior[b, node, slot] = weight
+        weight = math.exp(np.float64(tree.edge[b, node, slot].prior) - peak)
+        tree.edge[b, node, slot].prior = weight
         total += weight
     for slot in range(slots):
-        tree.prior[b, node, slot] = np.float64(tree.prior[b, node, slot]) / total
-    tree.edges[b, node] = slots
+        tree.edge[b, node, slot].prior = np.float64(tree.edge[b, node, slot].prior) / total
+    tree.node[b, node].edges = slots
 
 
 @njit
 def backup(tree, b, leaf, zero_sum):
     """Count a leaf's value at itself and at the edges and nodes above; carry proofs up."""
-    proving = zero_sum and tree.solved[b, leaf] == 1
+    proving = zero_sum and tree.node[b, leaf].solved == 1
     node = leaf
     _count(tree, b, leaf, leaf)
-    while tree.parent[b, node] >= 0:
-        parent = tree.parent[b, node]
-        slot = tree.parent_edge[b, node]
-        tree.edge_visits[b, parent, slot] += 1
-        tree.edge_total[b, parent, slot] += np.float64(tree.value[b, leaf, tree.to_play[b, parent]])
+    while tree.node[b, node].parent >= 0:
+        parent = tree.node[b, node].parent
+        slot = tree.node[b, node].parent_edge
+        tree.edge[b, parent, slot].visits += 1
+        tree.edge[b, parent, slot].total += np.float64(tree.value[b, leaf, tree.node[b, parent].to_play])
         _count(tree, b, parent, leaf)
         if proving:
             proving = prove(tree, b, parent, slot, node)
@@ -105,7 +104,7 @@ def backup(tree, b, leaf, zero_sum):
 
 @njit
 def _count(tree, b, node, leaf):
-    tree.visits[b, node] += 1
+    tree.node[b, node].visits += 1
     for player in range(tree.value.shape[2]):
         tree.total[b, node, player] += np.float64(tree.value[b, leaf, player])
 
@@ -113,19 +112,19 @@ def _count(tree, b, node, leaf):
 @njit
 def prove(tree, b, parent, slot, child):
     """Note a solved child at its edge; whether that solves the parent too."""
-    mover = tree.to_play[b, parent]
-    tree.edge_proof[b, parent, slot] = tree.value[b, child, mover]
+    mover = tree.node[b, parent].to_play
+    tree.edge[b, parent, slot].proof = tree.value[b, child, mover]
     best = -1
     best_proof = -np.inf
-    for other in range(tree.edges[b, parent]):
-        proof = tree.edge_proof[b, parent, other]
+    for other in range(tree.node[b, parent].edges):
+        proof = tree.edge[b, parent, other].proof
         if proof == UNPROVEN:
-            if tree.edge_proof[b, parent, slot] < 1.0:
+            if tree.edge[b, parent, slot].proof < 1.0:
                 return False
         elif proof > best_proof:
             best_proof = proof
-            best = tree.child[b, parent, other]
-    tree.solved[b, parent] = 1
+            best = tree.edge[b, parent, other].child
+    tree.node[b, parent].solved = 1
     for player in range(tree.value.shape[2]):
         tree.value[b, parent, player] = tree.value[b, best, player]
     return True
@@ -139,14 +138,14 @@ def reroot(tree, b, root, kept):
     count = 0
     moved = np.full(tree.size[b], -1, np.int32)
     for node in range(root, tree.size[b]):
-        if node != root and moved[tree.parent[b, node]] < 0:
+        if node != root and moved[tree.node[b, node].parent] < 0:
             continue
         moved[node] = count
         kept[count] = node
         _move(tree, b, node, count)
-        tree.parent[b, count] = -1 if node == root else moved[tree.parent[b, node]]
+        tree.node[b, count].parent = -1 if node == root else moved[tree.node[b, node].parent]
         if node != root:
-            tree.child[b, tree.parent[b, count], tree.parent_edge[b, count]] = count
+            tree.edge[b, tree.node[b, count].parent, tree.node[b, count].parent_edge].child = count
         count += 1
     tree.size[b] = count
     return np.int64(count)
@@ -154,24 +153,13 @@ def reroot(tree, b, root, kept):
 
 @njit
 def _move(tree, b, source, target):
-    tree.parent_edge[b, target] = tree.parent_edge[b, source]
-    tree.to_play[b, target] = tree.to_play[b, source]
-    tree.edges[b, target] = tree.edges[b, source]
-    tree.solved[b, target] = tree.solved[b, source]
-    tree.visits[b, target] = tree.visits[b, source]
-    tree.total[b, target] = tree.total[b, source]
-    tree.explored[b, target] = tree.explored[b, source]
-    tree.value[b, target] = tree.value[b, source]
-    tree.key[b, target] = tree.key[b, source]
-    for slot in range(tree.edges[b, source]):
-        tree.action[b, target, slot] = tree.action[b, source, slot]
-        tree.child[b, target, slot] = -1
-        tree.prior[b, target, slot] = tree.prior[b, source, slot]
-        if tree.logits.shape[1] > 0:
-            tree.logits[b, target, slot] = tree.logits[b, source, slot]
-        tree.edge_visits[b, target, slot] = tree.edge_visits[b, source, slot]
-        tree.edge_total[b, target, slot] = tree.edge_total[b, source, slot]
-        tree.edge_proof[b, target, slot] = tree.edge_proof[b, source, slot]
+    tree.node[b, target] = tree.node[b, source]
+    for player in range(tree.value.shape[2]):
+        tree.total[b, target, player] = tree.total[b, source, player]
+        tree.value[b, target, player] = tree.value[b, source, player]
+    for slot in range(tree.node[b, source].edges):
+        tree.edge[b, target, slot] = tree.edge[b, source, slot]
+        tree.edge[b, target, slot].child = -1
 
 
 @njit
@@ -198,8 +186,9 @@ def attach_rows(tree, rows, nodes, slots, to_play, terminal, returns, added):
     for index in range(rows.shape[0]):
         b = rows[index]
         leaf = attach(tree, b, nodes[index], slots[index], to_play[index])
-        tree.solved[b, leaf] = terminal[index]
-        tree.value[b, leaf] = returns[index]
+        tree.node[b, leaf].solved = terminal[index]
+        for player in range(tree.value.shape[2]):
+            tree.value[b, leaf, player] = returns[index, player]
         added[index] = leaf
 
 
@@ -208,7 +197,8 @@ def expand_rows(tree, rows, leaves, legal, logits, values, prior_weight):
     for index in range(rows.shape[0]):
         b, leaf = rows[index], leaves[index]
         expand(tree, b, leaf, legal[index], logits[index], prior_weight)
-        tree.value[b, leaf] = values[index]
+        for player in range(tree.value.shape[2]):
+            tree.value[b, leaf, player] = values[index, player]
 
 
 def backup_rows(tree, rows, leaves, zero_sum, done, over):
@@ -218,7 +208,7 @@ def backup_rows(tree, rows, leaves, zero_sum, done, over):
         backup(tree, b, leaves[index], zero_sum)
         if leaves[index] != 0:
             done[b] += 1
-        over[b] = tree.solved[b, 0] == 1
+        over[b] = tree.node[b, 0].solved == 1
 
 
 def rollout_seeds(rows, seeds, done, leaves, out):

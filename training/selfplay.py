@@ -104,7 +104,7 @@ def _move(search: Search, rows: list[int], playing: dict[int, _Game]) -> None:
     """Play the moves that the finished searches of `rows` decide."""
     games = [playing[row] for row in rows]
     decisions = search.decisions(np.array(rows))
-    proven = search.tree.solved[rows, 0] == 1
+    proven = search.tree.node["solved"][rows, 0] == 1
     actions = [game.choose(decisions.policy[i], int(decisions.actions[i])) for i, game in enumerate(games)]
     after = search.game.step(np.concatenate([game.position for game in games]), actions)
     for i, game in enumerate(games):
