@@ -116,6 +116,12 @@ def test_unknown_devices_are_refused(device: str) -> None:
         load_evaluator(game, agent(game), device=device)
 
 
+def test_a_missing_gpu_is_named() -> None:
+    game = games.load("connect_four")
+    with pytest.raises(ValueError, match=r"device 'cuda:63' does not exist: torch sees \d+ CUDA devices"):
+        load_evaluator(game, agent(game), device="cuda:63")
+
+
 @pytest.mark.parametrize("options", [{"backend": "tensorrt"}, {"precision": "int4"}])
 def test_unknown_options_are_refused(options: Any) -> None:
     game = games.load("connect_four")
