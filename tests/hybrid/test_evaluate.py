@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -120,6 +121,13 @@ def test_a_missing_gpu_is_named() -> None:
     game = games.load("connect_four")
     with pytest.raises(ValueError, match=r"device 'cuda:63' does not exist: torch sees \d+ CUDA devices"):
         load_evaluator(game, agent(game), device="cuda:63")
+
+
+def test_a_missing_backend_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    game = games.load("connect_four")
+    with pytest.raises(ValueError, match=r"pip install 'hybrid-agents\[openvino\]'"):
+        load_evaluator(game, agent(game), backend="openvino")
 
 
 @pytest.mark.parametrize("options", [{"backend": "tensorrt"}, {"precision": "int4"}])
