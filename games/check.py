@@ -39,7 +39,11 @@ def check(game: Game | str, *, seed: int = 0, games: int = 32, max_plies: int = 
     except Exception as error:  # whatever the game raises is the finding
         return [Finding("plays", False, _describe(error))]
     findings = [Finding("plays", True, f"{games} random games, {len(sample.before)} moves")]
-    return findings + [_finding(name, function, sample) for name, function in PROPERTIES.items()]
+    for name, function in PROPERTIES.items():
+        findings.append(_finding(name, function, sample))
+        if name == "terminates" and not findings[-1].ok:
+            break  # a rollout would never return
+    return findings
 
 
 def _finding(name: str, function: Callable[[Sample], str], sample: Sample) -> Finding:

@@ -8,7 +8,7 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +48,52 @@ def options(name: str) -> dict[str, Any]:
     """The options of game `name` with their defaults."""
     parameters = inspect.signature(_make(_module(name), name)).parameters
     return {parameter.name: parameter.default for parameter in parameters.values()}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a game: its name and default value."""
+
+    name: str
+    default: Any
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a list of games says about one, at its default options.
+
+    Attributes:
+        name: what `load` takes.
+        summary: the first sentence of its documentation.
+        options: in the order of its `make`.
+        players: P.
+        actions: A.
+        observation_shape: `(C, H, W)`.
+        symmetries: S, the identity included.
+    """
+
+    name: str
+    summary: str
+    options: tuple[Option, ...]
+    players: int
+    actions: int
+    observation_shape: tuple[int, int, int]
+    symmetries: int
+
+
+def listing(name: str) -> Listing:
+    """Describe game `name`, one of `names()` or the path of a file."""
+    game, module = load(name), _module(name)
+    summary = (module.__doc__ or "").strip().partition("\n")[0]
+    return Listing(
+        name=name,
+        summary=summary,
+        options=tuple(Option(option, default) for option, default in options(name).items()),
+        players=game.players,
+        actions=game.num_actions,
+        observation_shape=game.observation_shape,
+        symmetries=len(game.action_symmetries),
+    )
 
 
 def _source(name: str) -> str:

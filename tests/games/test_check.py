@@ -1,0 +1,265 @@
+"""The conformance suite accepts the games of this package and catches one deliberate fault per property."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import games
+from games import LiftedGame, Positions, lift
+from games.check import check
+from games.properties import PROPERTIES
+
+
+def verdicts(game: games.Game | str, **options: Any) -> dict[str, bool]:
+    return {finding.property: finding.ok for finding in check(game, **options)}
+
+
+@pytest.mark.parametrize(
+    "spec", ["connect_four", "tic_tac_toe", "mnk:m=4,n=3,k=3,players=3", "hex:size=3,swap=True", "go:size=3"]
+)
+def test_our_games_conform(spec: str) -> None:
+    findings = check(spec, games=8)
+    assert [finding for finding in findings if not finding.ok] == []
+    assert [finding.property for finding in findings] == ["plays", *PROPERTIES]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("spec", ["connect_four:rows=5,columns=6", "othello", "hex", "breakthrough", "go", "mnk"])
+def test_our_larger_games_conform(spec: str) -> None:
+    assert all(verdicts(spec).values())
+
+
+def race(**changes: Any) -> LiftedGame:
+    """A sound small game, with some of its rules replaced: in turn advance one or two squares; who reaches 5 wins."""
+
+    def play(s: Any, a: int) -> None:
+        mover = s.to_play
+        s.at[mover] += a + 1
+        s.ply += 1
+        s.to_play = 1 - mover
+        if s.at[mover] >= 5:
+            s.terminal = 1
+            s.returns[mover] = 1
+            s.returns[1 - mover] = -1
+
+    def legal(s: Any, mask: Any) -> None:
+        mask[0] = True
+        mask[1] = s.at[s.to_play] < 4
+
+    def observe(s: Any, planes: Any) -> None:
+        planes[0, 0, s.at[s.to_play]] = 1
+        planes[1, 0, s.at[1 - s.to_play]] = 1
+
+    rules: dict[str, Any] = {"play": play, "legal": legal, "observe": observe}
+    rules |= {"num_actions": 2, "observation_shape": (2, 1, 6), "fields": [("at", "u1", (2,))]}
+    return lift("race", **(rules | changes))
+
+
+def test_the_sound_race_conforms() -> None:
+    assert all(verdicts(race()).values())
+
+
+def never_ends(s: Any, a: int) -> None:
+    s.ply += 1
+    s.to_play = 1 - s.to_play
+    s.at[s.to_play] = a
+
+
+def keeps_the_ply(s: Any, a: int) -> None:
+    mover = s.to_play
+    s.at[mover] += a + 1
+    s.to_play = 1 - mover
+    if s.at[mover] >= 5:
+        s.terminal = 1
+        s.returns[mover] = 1
+        s.returns[1 - mover] = -1
+
+
+def both_win(s: Any, a: int) -> None:
+    mover = s.to_play
+    s.at[mover] += a + 1
+    s.ply += 1
+    s.to_play = 1 - mover
+    if s.at[mover] >= 5:
+        s.terminal = 1
+        s.returns[:] = 1
+
+
+def pays_early(s: Any, a: int) -> None:
+    mover = s.to_play
+    s.at[mover] += a + 1
+    s.ply += 1
+    s.to_play = 1 - mover
+    s.returns[mover] = 1
+    s.returns[1 - mover] = -1
+    s.terminal = s.at[mover] >= 5
+
+
+def nothing_when_behind(s: Any, mask: Any) -> None:
+    mask[:] = s.at[s.to_play] + 2 > s.at[1 - s.to_play]
+
+
+def first_players_view(s: Any, planes: Any) -> None:
+    planes[0, 0, s.at[0]] = 1
+    planes[1, 0, s.at[1]] = 1
+
+
+def swap_players(s: Any, k: int, t: Any) -> None:
+    t.at[0] = s.at[1]
+    t.at[1] = s.at[0]
+
+
+@pytest.mark.parametrize(
+    ("broken", "property"),
+    [
+        (race(play=never_ends), "terminates"),
+        (race(play=keeps_the_ply), "header"),
+        (race(play=both_win), "returns"),
+        (race(play=pays_early), "returns"),
+        (race(legal=nothing_when_behind), "plays"),
+        (race(observe=first_players_view), "mover's view"),
+        (race(symmetries=2, transform=swap_players, transform_action=lambda a, k: a), "symmetries"),
+        (
+            race(symmetries=2, transform=lambda s, k, t: None, transform_action=lambda a, k: 1 - a if k else a),
+            "symmetries",
+        ),
+        (race(action_name=lambda a: "move"), "text"),
+        (race(render=lambda s: f"{s.at} {s.ply}", parse=lambda board, s: None), "text"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_broken_rule_is_found(broken: LiftedGame, property: str) -> None:
+    assert verdicts(broken, max_plies=100)[property] is False
+
+
+class Lenient(LiftedGame):
+    """Plays the lowest legal action instead of an illegal one."""
+
+    def step(self, positions: Positions, actions: Any) -> Positions:
+        legal = self.legal_actions(positions)
+        chosen = np.clip(actions, 0, self.num_actions - 1)
+        illegal = ~legal[np.arange(len(legal)), chosen]
+        return super().step(positions, np.where(illegal, np.argmax(legal, axis=1), chosen))
+
+
+class Restless(LiftedGame):
+    """Goes on counting plies after the end."""
+
+    def step(self, positions: Positions, actions: Any) -> Positions:
+        after = super().step(positions, actions)
+        after["ply"] += positions["terminal"]
+        return after
+
+
+class Scribbler(LiftedGame):
+    """Writes to its argument."""
+
+    def observe(self, positions: Positions) -> Any:
+        planes = super().observe(positions)
+        positions["at"] = 0
+        return planes
+
+
+class Gossip(LiftedGame):
+    """A row's observation depends on the batch."""
+
+    def observe(self, positions: Positions) -> Any:
+        return super().observe(positions) + np.float32(len(positions))
+
+
+class Unseeded(LiftedGame):
+    """Ignores the seeds of rollouts."""
+
+    def rollout(self, positions: Positions, seeds: Any) -> Any:
+        return super().rollout(positions, np.zeros_like(seeds))
+
+
+class Impostor(LiftedGame):
+    """Pickled, it becomes another game."""
+
+    def __reduce__(self) -> Any:
+        return games.load, ("tic_tac_toe",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "property"),
+    [
+        (Lenient, "legal actions"),
+        (Restless, "terminal positions"),
+        (Scribbler, "independent rows"),
+        (Gossip, "independent rows"),
+        (Unseeded, "seeds"),
+        (Impostor, "reload"),
+    ],
+)
+def test_a_broken_method_is_found(kind: type[LiftedGame], property: str) -> None:
+    sound = race()
+    fields = {name: getattr(sound, name) for name in LiftedGame.__dataclass_fields__}
+    assert verdicts(kind(**(fields | {"spec": "connect_four"})), max_plies=100)[property] is False
+
+
+OVERFLOW = """
+from games import lift
+
+
+def make():
+    def play(s, a):
+        s.small += 200
+        s.ply += 1
+        s.terminal = (s.small + s.small) // 2 == s.small  # 200 + 200 wraps to 144 in numpy's bytes, not in numba
+
+    def legal(s, mask):
+        mask[0] = True
+
+    def observe(s, planes):
+        planes[0, 0, 0] = s.ply
+
+    return lift("overflow", num_actions=1, observation_shape=(1, 1, 1), fields=[("small", "u1")], play=play,
+                legal=legal, observe=observe, players=1)
+"""
+
+
+def test_a_rule_that_means_another_thing_compiled_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "overflow.py"
+    path.write_text(OVERFLOW)
+    found = verdicts(str(path))
+    assert found["compiled = interpreted"] is False
+    assert found["header"]
+
+
+def test_findings_say_what_happened() -> None:
+    (finding,) = [finding for finding in check(race(play=keeps_the_ply)) if finding.property == "header"]
+    assert finding.message == "ply changes by [0] in one move, not by 1"
+    with pytest.raises(ValueError, match="games must be at least 1, got 0"):
+        check("tic_tac_toe", games=0)
+
+
+def test_impartial_games_need_not_show_whose_turn_it_is() -> None:
+    """Where both players have the same moves and prospects, one observation for both is the mover's view."""
+
+    def play(s: Any, a: int) -> None:
+        s.taken += a + 1
+        s.ply += 1
+        if s.taken >= 5:
+            s.terminal = 1
+            s.returns[s.to_play] = 1
+            s.returns[1 - s.to_play] = -1
+        s.to_play = 1 - s.to_play
+
+    def legal(s: Any, mask: Any) -> None:
+        mask[0] = True
+        mask[1] = s.taken < 4
+
+    def observe(s: Any, planes: Any) -> None:
+        planes[0, 0, s.taken] = 1
+
+    heap = race(play=play, legal=legal, observe=observe, fields=[("taken", "u1")], observation_shape=(1, 1, 6))
+    assert verdicts(heap)["mover's view"]
+
+
+def test_a_sample_of_another_seed_is_other_games() -> None:
+    messages = {check(replace(race(), spec=""), seed=seed)[0].message for seed in range(4)}
+    assert len(messages) > 1

@@ -1,0 +1,120 @@
+"""The compiled code's cache: nothing is compiled twice, nothing stale is used, and rules run without compiling."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba.extending import register_jitable
+
+import games
+from games.compile import fingerprint
+
+COUNT = """
+import numpy as np
+import games
+from numba.core.compiler import CompilerBase
+
+compiled = []
+plain = CompilerBase.compile_extra
+
+
+def spy(self, function):
+    compiled.append(function.__qualname__)
+    return plain(self, function)
+
+
+CompilerBase.compile_extra = spy
+for spec in ("connect_four", "hex:size=4"):
+    game = games.load(spec)
+    positions = game.step(game.initial(3), np.flatnonzero(game.legal_actions(game.initial())[0])[:3])
+    game.observe(positions)
+    game.transform(positions, 1)
+    game.rollout(positions, np.arange(3, dtype=np.uint64))
+    game.perft(game.initial(), 2)
+print(len(compiled))
+"""
+
+
+def run(code: str, *, cwd: Path | None = None, **environment: str) -> str:
+    command = [sys.executable, "-c", code]
+    here = str(Path(__file__).parents[2])
+    variables = os.environ | {"PYTHONPATH": here} | environment
+    return subprocess.run(command, env=variables, cwd=cwd, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
+    first = int(run(COUNT, NUMBA_CACHE_DIR=str(tmp_path)))
+    second = int(run(COUNT, NUMBA_CACHE_DIR=str(tmp_path)))
+    assert first > 10
+    assert second == 0
+
+
+HELPER = "from numba import njit\n\n\n@njit\ndef bonus(x):\n    return x + {}\n"
+GAME = """
+from games import lift
+from helper import bonus
+
+
+def make():
+    def play(s, a):
+        s.ply += 1
+        s.terminal = 1
+        s.returns[0] = bonus(a)
+
+    def legal(s, mask):
+        mask[:] = True
+
+    def observe(s, planes):
+        planes[:] = 1
+
+    return lift("one_move", num_actions=1, observation_shape=(1, 1, 1), fields=[], play=play, legal=legal,
+                observe=observe, players=1)
+"""
+
+
+def test_a_change_in_an_imported_helper_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "game.py").write_text(GAME)
+    code = "import games; g = games.load('game.py'); print(g.step(g.initial(), [0])[0]['returns'][0])"
+    printed = []
+    for constant in ("0.25", "0.5"):
+        (tmp_path / "helper.py").write_text(HELPER.format(constant))
+        path = os.pathsep.join((str(tmp_path), str(Path(__file__).parents[2])))
+        printed.append(run(code, cwd=tmp_path, PYTHONPATH=path, PYTHONDONTWRITEBYTECODE="1"))
+    assert [float(text) for text in printed] == [0.25, 0.5]
+
+
+def test_fingerprints_see_constants_closures_and_helpers() -> None:
+    def rule(constant: float, table: list[int], helper: object) -> str:
+        array = np.array(table)
+
+        def play(x: int) -> float:
+            return helper(x) + array[x] + constant  # type: ignore[operator, no-any-return]
+
+        return fingerprint(play)
+
+    @register_jitable
+    def one(x: int) -> int:
+        return x + 1
+
+    @register_jitable
+    def two(x: int) -> int:
+        return x + 2
+
+    prints = [rule(1.0, [1, 2], one), rule(2.0, [1, 2], one), rule(1.0, [1, 3], one), rule(1.0, [1, 2], two)]
+    assert len(set(prints)) == 4
+    assert rule(1.0, [1, 2], one) == prints[0]
+
+
+@pytest.mark.parametrize("spec", ["connect_four", "go:size=4", "hex:size=4,swap=True", "breakthrough:rows=5,columns=4"])
+def test_rules_run_as_plain_python(spec: str) -> None:
+    code = f"from games.sampling import digest; print(digest({spec!r}, 3))"
+    assert run(code, NUMBA_DISABLE_JIT="1", PYTHONWARNINGS="error") == run(code, NUMBA_DISABLE_JIT="0")
+
+
+def test_plain_python_plays_as_compiled_code_does() -> None:
+    game = games.load("tic_tac_toe")
+    code = "import games; g = games.load('tic_tac_toe'); print(g.perft(g.initial(), 5))"
+    assert run(code, NUMBA_DISABLE_JIT="1").strip() == str(game.perft(game.initial(), 5))  # type: ignore[attr-defined]

@@ -1,0 +1,100 @@
+"""Diagrams and notation: what render writes parse reads back to the byte, and nothing else is accepted."""
+
+import numpy as np
+import pytest
+
+import games
+from games.sampling import play
+
+SPECS = (
+    "tic_tac_toe",
+    "connect_four",
+    "connect_four:rows=4,columns=10,connect=3",
+    "mnk:m=4,n=5,k=4",
+    "mnk:m=4,n=3,k=3,players=3",
+    "mnk:m=7,n=7,k=4,exact=True",
+    "othello:size=6",
+    "othello:size=10",
+    "hex:size=4",
+    "hex:size=3,swap=True",
+    "breakthrough:rows=5,columns=4",
+    "go:size=4,komi=1.5",
+)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_every_position_survives_the_round_trip(spec: str) -> None:
+    game = games.load(spec)
+    sample = play(game, seed=1, games=4, max_plies=1000)
+    for position in [*sample.before, *sample.last]:
+        assert game.parse(game.render(position))[0].tobytes() == position.tobytes()
+
+
+def test_connect_four_diagram() -> None:
+    game = games.load("connect_four")
+    position = game.initial()
+    for action in (3, 3, 2, 4):
+        position = game.step(position, [action])
+    assert game.render(position[0]) == "\n".join(
+        [". . . . . . ."] * 4 + [". . . O . . .", ". . X X O . .", "1 2 3 4 5 6 7", "ply 4: X to play"]
+    )
+
+
+CONNECT_FOUR = """
+. . . .
+. . . .
+. . . .
+X O . .
+1 2 3 4
+ply 2: X to play"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("ply 2", "ply 3", "at ply 3"),
+        ("X O . .", "X X . .", "at ply 2"),
+        ("X O . .", "X . . .", "at ply 2"),
+        ("X O . .", "X O . Z", "cells must be among"),
+        ("X O . .", "X O . . .", "at ply 2"),
+        ("X O . .\n", "", "lines of 4 cells"),
+        ("X to play", "O to play", "no position"),
+        ("X to play", "X wins", "no position"),
+        ("1 2 3 4", "1 2 3 5", "no position"),
+        ("ply 2", "ply two", "must begin with 'ply'"),
+        (". . . .\nX O . .", "X . . .\n. O . .", "above an empty cell"),
+    ],
+)
+def test_impossible_diagrams_are_refused(old: str, new: str, message: str) -> None:
+    game = games.load("connect_four:rows=4,columns=4")
+    assert game.parse(CONNECT_FOUR)[0]["ply"] == 2
+    assert old in CONNECT_FOUR
+    with pytest.raises(ValueError, match=message):
+        game.parse(CONNECT_FOUR.replace(old, new, 1))
+
+
+def test_a_game_that_went_on_after_its_end_is_refused() -> None:
+    game = games.load("tic_tac_toe")
+    with pytest.raises(ValueError, match="before its last stone"):
+        game.parse("3 X X X\n2 O O .\n1 O . .\n  a b c\nply 6: X wins")
+    won = game.parse("3 X X X\n2 O O .\n1 . . .\n  a b c\nply 5: X wins")
+    assert won[0]["returns"].tolist() == [1, -1]
+    assert won[0]["terminal"]
+
+
+def test_squares_are_named_as_each_game_names_them() -> None:
+    def named(spec: str, *names: str) -> list[int]:
+        game = games.load(spec)
+        return [[game.action_name(action) for action in range(game.num_actions)].index(name) for name in names]
+
+    assert named("othello", "a1", "h8", "pass") == [0, 63, 64]  # row 1 at the top
+    assert named("go", "a9", "j1", "pass") == [0, 80, 81]  # row 1 at the bottom, no letter i
+    assert named("hex", "a1", "b1", "a2") == [0, 1, 11]
+    assert named("connect_four", "1", "7") == [0, 6]
+    assert named("tic_tac_toe", "a3", "c1") == [0, 8]
+
+
+def test_othello_begins_with_its_four_moves() -> None:
+    game = games.load("othello")
+    legal = np.flatnonzero(game.legal_actions(game.initial())[0])
+    assert [game.action_name(int(action)) for action in legal] == ["d3", "c4", "f5", "e6"]
