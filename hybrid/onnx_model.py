@@ -47,7 +47,8 @@ class _Graph:
         if self.ranges is None:
             return x
         low, high = self.ranges[like or x]
-        scale = (high - low) / _ACTIVATION_LEVELS or 1.0
+        # What is next to nothing everywhere rounds to nothing; its own steps would vanish in single precision.
+        scale = (high - low) / _ACTIVATION_LEVELS if high - low > 1e-20 else 1.0
         step = self.constant(f"{x}.scale", np.array(scale, np.float32))
         zero = self.constant(f"{x}.zero", np.array(round(-low / scale), np.uint8))
         rounded = self.node(

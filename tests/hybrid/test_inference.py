@@ -113,12 +113,13 @@ def test_eight_bits_stay_close_to_single_precision(name: str) -> None:
         assert (result != reference).any()
 
 
-def test_a_dead_channel_with_a_bias_keeps_it() -> None:
+@pytest.mark.parametrize("gain", [0.0, 1e-42, 1e-20, 1.0])
+def test_a_dead_channel_with_a_bias_keeps_it(gain: float) -> None:
     shape, config = SHAPES["tic_tac_toe"], NetworkConfig(blocks=1, channels=8)
     weights, planes = trained_weights(config, shape), random_planes(shape, 64)
     weights["blocks.0.first.weight"][3] = 1e-12
     weights["blocks.0.first.bias"][3] = 2.0
-    weights["blocks.0.gain"] = np.array(1e-20, np.float32)
+    weights["blocks.0.gain"] = np.array(gain, np.float32)
     ranges = calibrate(config, shape, weights, planes)
     exact = OnnxRuntime(config, shape, weights).run(planes)
     rounded = OnnxRuntime(config, shape, weights, ranges=ranges).run(planes)
