@@ -104,6 +104,7 @@ class LearnerConfig:
         outcome_weight: the value's target is this share of the game's outcome and the rest of the search's value.
         value_weight: weight of the value's loss beside the policy's.
         accelerator: where the network is trained; self-play runs on CPU.
+        threads: torch's threads on the CPU, on whose number the last bits of the weights depend.
     """
 
     batch: int = 256
@@ -115,10 +116,11 @@ class LearnerConfig:
     outcome_weight: float = 0.5
     value_weight: float = 1.0
     accelerator: Accelerator = "cpu"
+    threads: int = 1
 
     def __post_init__(self) -> None:
         _one_of(self, "accelerator", Accelerator)
-        _at_least(self, 1, "batch")
+        _at_least(self, 1, "batch", "threads")
         _at_least(self, 0, "weight_decay", "ema_decay", "outcome_weight")
         _above_zero(self, "learning_rate", "final_learning_rate", "clip", "value_weight")
         _at_most_one(self, "learning_rate", "final_learning_rate", "outcome_weight")
@@ -216,6 +218,7 @@ def _sized(game: Game, *, generations: int, games: int, capacity: int = 100_000,
             opening_plies=max(1, min(4, round(length / 4))),
         ),
         replay=ReplayConfig(capacity=capacity),
+        learner=LearnerConfig(threads=usable_cores()),
     )
 
 

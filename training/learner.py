@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -119,3 +121,14 @@ def mean_losses(steps: list[Tensor]) -> Losses:
     """The mean over steps of what `optimise` returns."""
     names = [field.name for field in fields(Losses)]
     return Losses(**dict(zip(names, torch.stack(steps).mean(0).tolist(), strict=True)))
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch use `count` threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

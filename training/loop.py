@@ -23,7 +23,7 @@ from hybrid.runtime import calibrate
 from training import state, tensorboard
 from training.config import Config, mean_length, to_json
 from training.evaluation import evaluate
-from training.learner import Learner, Losses, mean_losses, optimise
+from training.learner import Learner, Losses, mean_losses, optimise, torch_threads
 from training.progress import Observer, Report, summarise
 from training.replay import Replay
 from training.seeds import Purpose, generator
@@ -71,7 +71,11 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
         _save_agent(run, game, config, learner, replay, 0)
     observer.started(game, config, run, done)
     pace = _Pace(config.generations - done)
-    with tensorboard.events(run, done) as log, Workers(game, config.self_play, config.seed, config.workers) as workers:
+    with (
+        tensorboard.events(run, done) as log,
+        torch_threads(config.learner.threads),
+        Workers(game, config.self_play, config.seed, config.workers) as workers,
+    ):
         for generation in range(done + 1, config.generations + 1):
             observer.phase(generation, "self-play")
             played, evaluations = workers.play(

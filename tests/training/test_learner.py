@@ -1,0 +1,133 @@
+"""The learner minimises what it says it does, and repeats itself exactly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from lightning.fabric import Fabric
+
+import games
+from hybrid.network import weights_of
+from hybrid.network_config import NetworkConfig
+from training.config import LearnerConfig
+from training.learner import Learner, Losses, mean_losses, optimise, torch_threads
+from training.replay import Batch
+
+NETWORK = NetworkConfig(blocks=1, channels=8)
+CONFIG = LearnerConfig(batch=8)
+
+
+def batch(**changes: object) -> Batch:
+    """Two tic-tac-toe positions: the start, and after a stone in the centre."""
+    game = games.load("tic_tac_toe")
+    positions = np.concatenate([game.initial(), game.step(game.initial(), [4])])
+    policy = np.zeros((2, 9), np.float32)
+    policy[0, 4] = 1
+    policy[1, [0, 2]] = 0.5
+    values = np.array([[1, -1], [-1, 1]], np.float32)
+    one = Batch(
+        planes=game.observe(positions),
+        legal=game.legal_actions(positions),
+        policy=policy,
+        outcome=values,
+        value=np.zeros_like(values),
+        weight=np.ones(2, np.float32),
+    )
+    return replace(one, **changes)  # type: ignore[arg-type]
+
+
+def learner(config: LearnerConfig = CONFIG, seed: int = 0, *, blank: bool = False) -> Learner:
+    """A learner; a blank one has all weights zero, so it answers with the uniform policy and the value 0."""
+    made = Learner(games.load("tic_tac_toe"), NETWORK, config, seed)
+    if blank:
+        for parameter in made.parameters():
+            torch.nn.init.zeros_(parameter)
+    return made
+
+
+def losses_of(made: Learner, one: Batch) -> list[float]:
+    return [float(value) for value in made.training_step(one).detach()]
+
+
+def test_losses_of_a_blank_network_by_hand() -> None:
+    """Uniform over 9 and 8 legal moves: cross-entropies log 9 and log 8; value 0 against half of outcomes +-1: 1/4."""
+    total, policy, value, entropy, target_entropy = losses_of(learner(blank=True), batch())
+    assert policy == pytest.approx((np.log(9) + np.log(8)) / 2, rel=1e-6)
+    assert entropy == pytest.approx((np.log(9) + np.log(8)) / 2, rel=1e-6)
+    assert target_entropy == pytest.approx(np.log(2) / 2, rel=1e-6)
+    assert value == pytest.approx(0.25)
+    assert total == pytest.approx(policy + value)
+
+
+def test_weight_decides_which_policies_count() -> None:
+    _, policy, value, *_ = losses_of(learner(blank=True), batch(weight=np.array([0, 1], np.float32)))
+    assert policy == pytest.approx(np.log(8), rel=1e-6)
+    assert value == pytest.approx(0.25)
+    total, policy, *_ = losses_of(learner(blank=True), batch(weight=np.zeros(2, np.float32)))
+    assert policy == 0
+    assert total == pytest.approx(0.25)
+
+
+def test_value_target_mixes_outcome_and_search() -> None:
+    search = np.array([[-1, 1], [1, -1]], np.float32)
+    mixed = replace(CONFIG, outcome_weight=0.75)
+    *_, value, _, _ = losses_of(learner(mixed, blank=True), batch(value=search))
+    assert value == pytest.approx(0.5**2)
+    *_, value, _, _ = losses_of(learner(replace(CONFIG, outcome_weight=0), blank=True), batch(value=search))
+    assert value == pytest.approx(1)
+
+
+def test_learning_reaches_the_targets() -> None:
+    made, one = trained(steps=150)
+    assert made is not None
+    final = Losses(**dict(zip(Losses.__dataclass_fields__, [*losses_of(made, one), 0.0], strict=True)))
+    assert final.policy == pytest.approx(np.log(2) / 2, abs=0.03)
+    assert final.value < 0.01
+
+
+def test_learning_repeats_itself_exactly() -> None:
+    first, second = (weights_of(trained(steps=20)[0].network) for _ in range(2))
+    other = weights_of(trained(steps=20, seed=1)[0].network)
+    assert all(first[name].tobytes() == second[name].tobytes() for name in first)
+    assert any(first[name].tobytes() != other[name].tobytes() for name in first)
+
+
+def test_average_is_the_mean_of_weights_with_its_decay() -> None:
+    """By hand: with every weight at 1, then at 2, then at 4, and decays 1/11, 2/12 and 3/13 but at most 0.2."""
+    made = learner(replace(CONFIG, ema_decay=0.2), blank=True)
+    expected = 0.0
+    for weight, decay in ((1.0, 1 / 11), (2.0, 2 / 12), (4.0, 0.2)):
+        for parameter in made.network.parameters():
+            torch.nn.init.constant_(parameter, weight)
+        made.update_average()
+        expected = decay * expected + (1 - decay) * weight
+        assert made.agent_weights["stem.bias"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_learning_rate_falls_along_a_cosine() -> None:
+    made = learner(replace(CONFIG, learning_rate=1e-2, final_learning_rate=1e-3))
+    assert made.learning_rate(0) == pytest.approx(1e-2)
+    assert made.learning_rate(0.5) == pytest.approx(5.5e-3)
+    assert made.learning_rate(1) == pytest.approx(1e-3)
+
+
+def test_only_matrices_decay() -> None:
+    groups = learner(replace(CONFIG, weight_decay=0.1)).configure_optimizers().param_groups
+    assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
+    assert {p.ndim for p in groups[0]["params"]} == {2, 4}
+    assert {p.ndim for p in groups[1]["params"]} == {0, 1}
+
+
+def trained(steps: int, seed: int = 0) -> tuple[Learner, Batch]:
+    """A learner after some steps on one batch."""
+    made, one = learner(seed=seed), batch()
+    fabric = Fabric(accelerator="cpu", devices=1)
+    module, optimizer = fabric.setup(made, made.configure_optimizers())
+    with torch_threads(1):
+        mean = mean_losses([optimise(fabric, module, optimizer, one, 1.0) for _ in range(steps)])
+    assert mean.gradient > 0
+    assert made.steps == steps
+    return made, one

@@ -1,0 +1,286 @@
+"""The loop: it learns, says what it does, refuses what would lose data, and survives being killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
+
+import games
+from eval.match import play
+from games import Game
+from hybrid import agents, checkpoint
+from hybrid.dial import Dial
+from tests.training.test_replay import Payload
+from tests.training.test_workers import gone
+from training.config import Config, to_json
+from training.loop import resume, train
+from training.progress import Observer, Report
+from training.selfplay import PlayedGame
+
+
+class Recorder(Observer):
+    """Keeps what it is told, and interrupts where it is asked to."""
+
+    def __init__(self, interrupt: tuple[int, str] | None = None) -> None:
+        self.start = -1
+        self.games: list[tuple[int, int]] = []
+        self.phases: list[tuple[int, str]] = []
+        self.reports: list[Report] = []
+        self._interrupt = interrupt
+
+    def started(self, game: Game, config: Config, run: Path, generation: int) -> None:
+        self.start = generation
+
+    def game_played(self, generation: int, game: PlayedGame) -> None:
+        self.games.append((generation, game.number))
+
+    def phase(self, generation: int, name: str) -> None:
+        self.phases.append((generation, name))
+        if (generation, name) == self._interrupt:
+            raise KeyboardInterrupt
+
+    def generation_done(self, report: Report) -> None:
+        self.reports.append(report)
+
+
+def outcome(run: Path) -> dict[str, bytes]:
+    """Everything of a run that must not depend on interruptions: all files but event files and the lock."""
+    files = [path for path in run.rglob("*") if path.is_file() and "events" not in path.parts and path.name != ".lock"]
+    return {str(path.relative_to(run)): path.read_bytes() for path in files}
+
+
+def scalars(run: Path, tag: str) -> list[tuple[int, float]]:
+    """What TensorBoard shows."""
+    events = EventAccumulator(str(run / "events"))
+    events.Reload()
+    return [(event.step, event.value) for event in events.Scalars(tag)]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recorder]:
+    """An uninterrupted tiny run, and what its observer heard."""
+    from tests.training.conftest import TINY
+
+    recorder, run = Recorder(), tmp_path_factory.mktemp("reference") / "run"
+    train(games.load("tic_tac_toe"), replace(TINY, workers=0), run, recorder)
+    return run, recorder
+
+
+def test_a_run_folder_holds_what_it_should(reference: tuple[Path, Recorder], alone: Config) -> None:
+    run, _ = reference
+    assert {path.name for path in run.iterdir()} == {
+        *("config.json", "checkpoints", "state", "events", "matches.jsonl", ".lock")
+    }
+    assert [path.name for path in sorted((run / "checkpoints").iterdir())] == [
+        f"00000{n}.safetensors" for n in range(5)
+    ]
+    assert {path.name for path in (run / "state").iterdir()} == {"000003", "000004"}
+    stored = json.loads((run / "config.json").read_text())
+    assert stored["game"] == "tic_tac_toe"
+    assert stored["config"] == to_json(alone) | {"evaluation": to_json(alone)["evaluation"] | {"anchors": ["random"]}}
+    final = checkpoint.load(run, games.load("tic_tac_toe"))
+    assert final.generation == 4
+    assert final.ranges is not None
+    matches = [json.loads(line) for line in (run / "matches.jsonl").read_text().splitlines()]
+    assert [(one["generation"], one["opponent"]) for one in matches] == [(2, "random"), (4, "random")]
+
+
+def test_the_observer_hears_everything(reference: tuple[Path, Recorder]) -> None:
+    _, recorder = reference
+    assert recorder.start == 0
+    assert sorted(recorder.games) == [(generation, number) for generation in range(1, 5) for number in range(12)]
+    assert recorder.phases == [(g, name) for g in range(1, 5) for name in ("self-play", "learning", "evaluation")]
+    assert [report.generation for report in recorder.reports] == [1, 2, 3, 4]
+    assert recorder.reports[-1].seconds_left == 0
+    for report in recorder.reports:
+        play = report.self_play
+        assert play.games == 12
+        assert 0 < play.distinct <= play.positions <= 12 * 9
+        assert 5 <= play.length <= 9
+        assert 0 <= play.first_wins <= 1 - play.draws
+        assert play.simulations >= play.evaluations > 0
+        assert play.simulations_per_second == pytest.approx(play.simulations / play.seconds)
+        assert 0 < report.losses.entropy <= np.log(9)
+        assert len(report.matches) == (report.generation % 2 == 0)
+    assert [report.learning_rate for report in recorder.reports][::3] == pytest.approx([2e-3, 2e-4])
+
+
+def test_tensorboard_shows_every_generation(reference: tuple[Path, Recorder]) -> None:
+    run, recorder = reference
+    measured = [value for _, value in scalars(run, "speed/simulations_per_second")]
+    assert measured == pytest.approx([r.self_play.simulations_per_second for r in recorder.reports], rel=1e-5)
+    for tag in (
+        "loss/policy",
+        "loss/value",
+        "policy/entropy",
+        "policy/amortisation_gap",
+        "games/length",
+        "games/draws",
+    ):
+        assert [step for step, _ in scalars(run, tag)] == [1, 2, 3, 4]
+    assert [step for step, _ in scalars(run, "replay/age")] == [1, 2, 3, 4]
+    assert [step for step, _ in scalars(run, "elo/random")] == [2, 4]
+    events = EventAccumulator(str(run / "events"))
+    events.Reload()
+    image = events.Images("self_play")[-1]
+    assert image.width > image.height > 50
+
+
+@pytest.mark.parametrize("moment", [(1, "self-play"), (2, "learning"), (3, "evaluation")])
+def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
+    moment: tuple[int, str], reference: tuple[Path, Recorder], tmp_path: Path, alone: Config
+) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(games.load("tic_tac_toe"), alone, run, Recorder(moment))
+    recorder = Recorder()
+    resume(run, recorder)
+    assert recorder.start == moment[0] - 1
+    assert outcome(run) == outcome(reference[0])
+    steps = [step for step, _ in scalars(run, "loss/policy")]
+    assert steps == [1, 2, 3, 4]
+
+
+def test_a_finished_run_stays_as_it_is(reference: tuple[Path, Recorder]) -> None:
+    run, _ = reference
+    before = outcome(run)
+    recorder = Recorder()
+    assert resume(run, recorder) == checkpoint.find(run)
+    assert recorder.start == 4
+    assert recorder.phases == []
+    assert outcome(run) == before
+
+
+def test_training_into_a_run_is_refused(reference: tuple[Path, Recorder], alone: Config) -> None:
+    run, _ = reference
+    before = outcome(run)
+    with pytest.raises(ValueError, match="exists already: resume it, or choose another"):
+        train(games.load("tic_tac_toe"), alone, run)
+    assert outcome(run) == before
+
+
+def test_a_hostile_agent_runs_nothing_and_is_left_alone(
+    reference: tuple[Path, Recorder], tmp_path: Path, alone: Config
+) -> None:
+    run, proof = tmp_path / "run", tmp_path / "executed"
+    with pytest.raises(KeyboardInterrupt):
+        train(games.load("tic_tac_toe"), alone, run, Recorder((2, "self-play")))
+    agent = checkpoint.path_of(run, 1)
+    agent.write_bytes(pickle.dumps(Payload(proof)))
+    before = outcome(run)
+    with pytest.raises(ValueError, match="no checkpoint of this program"):
+        resume(run)
+    assert not proof.exists()
+    assert outcome(run) == before
+
+
+def test_tic_tac_toe_is_learned(tmp_path: Path, tiny: Config) -> None:
+    """The network alone, after half a minute from nothing, beats random play as it hardly could by luck."""
+    config = replace(
+        tiny,
+        self_play=replace(
+            tiny.self_play, games=60, dial=Dial(simulations=32), fast_simulations=12, slots=30, full_fraction=0.5
+        ),
+        network=replace(tiny.network, channels=16),
+        replay=replace(tiny.replay, capacity=5000, samples_per_position=8),
+        learner=replace(tiny.learner, batch=64, ema_decay=0.98, learning_rate=1e-2),
+        evaluation=replace(tiny.evaluation, every=0),
+        generations=8,
+        workers=0,
+    )
+    game = games.load("tic_tac_toe")
+    agent = train(game, config, tmp_path / "run")
+    entrants = [agents.load(f"{agent}?dial=0", game), agents.load("random", game)]
+    match = play(game, entrants, 200, np.random.default_rng(0), opening_plies=2)
+    # Random against random scores 0.5 with a standard deviation below 0.04 over 200 games.
+    assert match.score > 0.8
+
+
+TRAIN = """
+import sys
+import games
+from tests.training.conftest import TINY
+from training.loop import resume, train
+if sys.argv[2] == "train":
+    train(games.load("tic_tac_toe"), TINY, sys.argv[1])
+else:
+    resume(sys.argv[1])
+"""
+
+
+def start(run: Path, command: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", TRAIN, str(run), command], start_new_session=True)
+
+
+def workers_of(process: int) -> list[int]:
+    """The children of a process."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(fields[1]) == process:
+                found.append(int(entry.name))
+    return found
+
+
+def killed_and_resumed(run: Path, kills: int, rng: random.Random) -> int:
+    """Train in `run`, killed `kills` times at random moments; returns how many kills met a running training."""
+    begin = time.monotonic()
+    assert start(run.with_name("whole"), "train").wait() == 0
+    duration = time.monotonic() - begin
+    met = 0
+    for _ in range(kills):
+        process = start(run, "resume" if (run / "config.json").exists() else "train")
+        try:
+            process.wait(timeout=rng.uniform(0.2, 1.0) * duration)
+        except subprocess.TimeoutExpired:
+            met += 1
+        workers = workers_of(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert all(gone(worker) for worker in workers)
+        if (run / "state" / "000004").exists():
+            break
+    assert start(run, "resume").wait() == 0
+    return met
+
+
+def test_kill_and_resume_changes_nothing(reference: tuple[Path, Recorder], tmp_path: Path) -> None:
+    """Two workers, killed twice, against one uninterrupted process without workers: the same bits."""
+    assert killed_and_resumed(tmp_path / "run", 2, random.Random(0)) > 0
+    assert without_workers(outcome(tmp_path / "run")) == without_workers(outcome(reference[0]))
+
+
+@pytest.mark.full
+def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
+    met, number, rng = 0, 0, random.Random(1)
+    while met < 20:
+        number += 1
+        run = tmp_path / f"{number}" / "run"
+        run.parent.mkdir()
+        met += killed_and_resumed(run, 3, rng)
+        assert outcome(run) == outcome(run.with_name("whole"))
+
+
+def without_workers(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Files of a run but for the number of workers, which configuration and agents carry."""
+    return {
+        name: re.sub(rb'\\?"workers\\?": \d', b"workers", content) if not name.startswith("state") else content
+        for name, content in files.items()
+    }

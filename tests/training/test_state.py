@@ -1,0 +1,179 @@
+"""Run folders and saved states: whole or not at all, and never code."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import games
+from tests.training.test_replay import Payload, random_samples
+from training import state
+from training.config import Config, to_json
+from training.learner import Learner
+from training.replay import Replay
+
+
+def parts(config: Config, game_name: str = "tic_tac_toe", seed: int = 0) -> tuple[Learner, torch.optim.AdamW, Replay]:
+    """A learner that has made two steps, its optimizer and a replay with ten samples."""
+    game = games.load(game_name)
+    learner = Learner(game, config.network, config.learner, seed)
+    optimizer = learner.configure_optimizers()
+    for _ in range(2):
+        logits, values = learner(torch.zeros(1, *game.observation_shape))
+        (logits.sum() + values[:, 0].sum()).backward()
+        optimizer.step()
+        learner.update_average()
+    replay = Replay(game, 20)
+    replay.insert(random_samples(game, 10, seed))
+    return learner, optimizer, replay
+
+
+@pytest.fixture
+def run(tmp_path: Path, alone: Config) -> Path:
+    """A run folder with one saved state."""
+    folder = tmp_path / "run"
+    state.create(folder, games.load("tic_tac_toe"), alone)
+    state.save(folder, 1, *parts(alone))
+    return folder
+
+
+def fingerprint(learner: Learner, optimizer: torch.optim.AdamW, replay: Replay) -> list[bytes]:
+    states = optimizer.state_dict()["state"]
+    moments = [states[index][name].numpy().tobytes() for index in sorted(states) for name in sorted(states[index])]
+    weights = [value.numpy().tobytes() for value in learner.state_dict().values()]
+    return [*weights, *moments, replay.samples.tobytes(), str(learner.steps).encode()]
+
+
+def test_everything_comes_back(run: Path, alone: Config) -> None:
+    saved, other = parts(alone), parts(alone, seed=1)
+    assert fingerprint(*saved) != fingerprint(*other)
+    assert state.restore(run, *other) == 1
+    assert fingerprint(*saved) == fingerprint(*other)
+    for one, two in zip(saved[0].network.parameters(), other[0].network.parameters(), strict=True):
+        assert saved[1].state[one]["exp_avg"].stride() == other[1].state[two]["exp_avg"].stride()
+
+
+def test_a_new_run_has_no_state(tmp_path: Path, alone: Config) -> None:
+    state.create(tmp_path / "new", games.load("tic_tac_toe"), alone)
+    assert state.restore(tmp_path / "new", *parts(alone)) == 0
+    game, config = state.describe(tmp_path / "new")
+    assert (game.spec, config) == ("tic_tac_toe", alone)
+
+
+def test_the_newest_two_are_kept(run: Path, alone: Config) -> None:
+    for generation in (2, 3, 10):
+        state.save(run, generation, *parts(alone))
+    assert sorted(path.name for path in (run / "state").iterdir()) == ["000003", "000010"]
+    assert state.restore(run, *parts(alone)) == 10
+
+
+def test_an_interrupted_write_is_ignored_and_swept(run: Path, alone: Config) -> None:
+    (run / "state" / ".000002").mkdir()
+    (run / "state" / ".000002" / "replay.npy").write_bytes(b"half")
+    assert state.restore(run, *parts(alone)) == 1
+    state.save(run, 2, *parts(alone))
+    assert sorted(path.name for path in (run / "state").iterdir()) == ["000001", "000002"]
+
+
+def test_existing_folders_are_refused(run: Path, tmp_path: Path, alone: Config) -> None:
+    game = games.load("tic_tac_toe")
+    before = (run / "config.json").read_bytes()
+    with pytest.raises(ValueError, match="exists already: resume it, or choose another"):
+        state.create(run, game, alone)
+    assert (run / "config.json").read_bytes() == before
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "letter.txt").write_text("dear")
+    with pytest.raises(ValueError, match="it holds something else"):
+        state.create(tmp_path / "notes", game, alone)
+    (tmp_path / "file").write_text("text")
+    with pytest.raises(ValueError, match="exists already"):
+        state.create(tmp_path / "file", game, alone)
+    (tmp_path / "empty").mkdir()
+    state.create(tmp_path / "empty", game, alone)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is no run folder: it has no config"):
+        state.describe(tmp_path)
+    for content in ("", "{", "[]", '{"format": 99}', '{"format": 1, "game": 3}', '{"format": 1, "game": "chess"}'):
+        (tmp_path / "config.json").write_text(content)
+        with pytest.raises(ValueError, match=r"cannot be read|is damaged|unknown game"):
+            state.describe(tmp_path)
+    config = to_json(Config()) | {"surprise": 1}
+    (tmp_path / "config.json").write_text(json.dumps({"format": 1, "game": "tic_tac_toe", "config": config}))
+    with pytest.raises(ValueError, match=r"config has no \['surprise'\]"):
+        state.describe(tmp_path)
+
+
+def test_two_processes_never_train_in_one_folder(run: Path) -> None:
+    with state.locked(run), pytest.raises(ValueError, match="is in use by another process"), state.locked(run):
+        pass
+    with state.locked(run):
+        pass
+
+
+def test_damaged_states_are_refused(run: Path, alone: Config) -> None:
+    for name in ("replay.npy", "learner.safetensors", "state.json"):
+        path = run / "state" / "000001" / name
+        whole = path.read_bytes()
+        for content in (whole[: len(whole) // 2], b"", os.urandom(200)):
+            path.write_bytes(content)
+            with pytest.raises(ValueError, match=rf"{name}.*(damaged|cannot be read|is not a replay)"):
+                state.restore(run, *parts(alone))
+        path.write_bytes(whole)
+    assert state.restore(run, *parts(alone)) == 1
+
+
+def test_states_of_other_runs_are_refused(run: Path, tmp_path: Path, alone: Config) -> None:
+    with pytest.raises(ValueError, match="is not a replay of connect_four"):
+        state.restore(run, *parts(alone, "connect_four"))
+    path = run / "state" / "000001" / "learner.safetensors"
+    tensors = load_file(path)
+    for name, tensor, message in (
+        ("optimizer.0.exp_avg", torch.zeros(2), "must have shape"),
+        ("optimizer.99.exp_avg", torch.zeros(2), "damaged or another run's"),
+        ("extra", torch.zeros(2), "damaged or another run's"),
+        ("network.stem.weight", torch.zeros(2), "size mismatch"),
+    ):
+        save_file(tensors | {name: tensor}, path)
+        with pytest.raises(ValueError, match=message):
+            state.restore(run, *parts(alone))
+    shutil.copytree(run / "state" / "000001", run / "state" / "000002")
+    with pytest.raises(ValueError, match="000002 is damaged"):
+        state.restore(run, *parts(alone))
+
+
+def test_a_pickle_runs_nothing(run: Path, tmp_path: Path, alone: Config) -> None:
+    proof = tmp_path / "executed"
+    pickle.loads(pickle.dumps(Payload(proof)))
+    assert proof.exists(), "the payload would not have done anything"
+    proof.unlink()
+    for name in ("replay.npy", "learner.safetensors", "state.json"):
+        path = run / "state" / "000001" / name
+        whole = path.read_bytes()
+        path.write_bytes(pickle.dumps(Payload(proof)))
+        with pytest.raises(ValueError, match=name):
+            state.restore(run, *parts(alone))
+        torch.save({"network": Payload(proof)}, path)
+        with pytest.raises(ValueError, match=name):
+            state.restore(run, *parts(alone))
+        path.write_bytes(whole)
+    assert not proof.exists()
+
+
+def test_a_full_disk_is_noticed_before_anything_is_written(
+    run: Path, alone: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner, _, replay = parts(alone)
+    state.check_space(run, replay, learner)
+    usage = shutil.disk_usage(run)._replace(free=1_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(OSError, match=r"disk of .* is full: \d+ MB are needed, 1 MB are free"):
+        state.check_space(run, replay, learner)
