@@ -45,13 +45,19 @@ class _Live:
 
 
 def play_fixtures(
-    game: Game, agents: Sequence[Agent], fixtures: Iterable[Fixture | None], *, concurrent: int = 64
+    game: Game,
+    agents: Sequence[Agent],
+    fixtures: Iterable[Fixture | None],
+    *,
+    concurrent: int = 64,
+    memory: bool = True,
 ) -> Iterator[Record]:
     """Play `fixtures` and yield each game as it ends.
 
     The next fixture is taken when fewer than `concurrent` games are in progress; None says that none is at hand at
     the moment, and is asked for again after the next move. Every side of every game has a number of its own, which
-    agents are told as `games`, so that an agent that meets itself keeps two memories.
+    agents are told as `games`, so that an agent that meets itself keeps two memories. Without `memory` agents are not
+    told, and decide afresh at every move.
 
     Raises:
         ValueError: `concurrent` is not positive, an agent chooses an illegal move, or an opening ends its game.
@@ -70,7 +76,7 @@ def play_fixtures(
             started += 1
         if not live:
             return
-        positions = game.step(positions, _decide(game, agents, live, positions))
+        positions = game.step(positions, _decide(game, agents, live, positions, memory))
         over = positions["terminal"] != 0
         ended = [_record(game, agents, live[row], positions[row]) for row in np.flatnonzero(over)]
         live = [one for one, done in zip(live, over, strict=True) if not done]
@@ -97,7 +103,9 @@ def _opened(game: Game, opening: Sequence[int]) -> Positions:
     return position
 
 
-def _decide(game: Game, agents: Sequence[Agent], live: Sequence[_Live], positions: Positions) -> npt.NDArray[np.int64]:
+def _decide(
+    game: Game, agents: Sequence[Agent], live: Sequence[_Live], positions: Positions, memory: bool
+) -> npt.NDArray[np.int64]:
     """Everyone's moves `[B]`, one call for each agent; moves and costs are added to `live`."""
     seats = positions["to_play"].astype(np.int64)
     if seats.max() >= game.players:
@@ -108,7 +116,7 @@ def _decide(game: Game, agents: Sequence[Agent], live: Sequence[_Live], position
     actions = np.empty(len(live), np.int64)
     for mover in np.unique(movers):
         rows = np.flatnonzero(movers == mover)
-        decisions = agents[mover].decide(positions[rows], seeds[rows], games=sides[rows])
+        decisions = agents[mover].decide(positions[rows], seeds[rows], games=sides[rows] if memory else None)
         actions[rows] = _allowed(game, agents[mover].name, positions[rows], decisions.actions)
         for k, row in enumerate(rows.tolist()):
             live[row].moves.append(int(actions[row]))

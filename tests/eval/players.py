@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -59,11 +60,21 @@ def _dice(positions: Positions, legal: Legal, seeds: Seeds) -> Actions:
     return np.asarray(np.where(legal, weights, -1.0).argmax(axis=1))
 
 
-CHOOSERS: dict[str, Chooser] = {"first": _first, "last": _last, "dice": _dice, "zero": lambda p, m, s: 0 * p["ply"]}
+def _slow(positions: Positions, legal: Legal, seeds: Seeds) -> Actions:
+    time.sleep(0.01)
+    return _dice(positions, legal, seeds)
+
+
+def _zero(positions: Positions, legal: Legal, seeds: Seeds) -> Actions:
+    return np.zeros(len(positions), np.int64)
+
+
+CHOOSERS: dict[str, Chooser] = {"first": _first, "last": _last, "dice": _dice, "slow": _slow, "zero": _zero}
 
 
 def load(spec: str, game: Game) -> Player:
-    """`first` and `last` play the first and the last legal action, `dice` a random one, `zero` always action 0.
+    """`first` and `last` play the first and the last legal action, `dice` a random one, `zero` always action 0, `slow`
+    a random one after a while.
 
     Anything after a question mark makes another agent of the same play.
     """

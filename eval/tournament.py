@@ -1,0 +1,194 @@
+"""Tournaments: many agents, one store, any number of processes; killed or interrupted, they go on where they were."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from eval.match import seatings
+from eval.records import Record
+from eval.results import Results
+from eval.schedule import AdaptiveQueue, Calendar, FixedQueue, Schedule
+from eval.store import Store
+from eval.workers import Crew, Loader, play_queue
+from games import load as load_game
+from hybrid import agents as hybrid_agents
+from hybrid import checkpoint
+
+_PROGRESS_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be played.
+
+    Attributes:
+        game: spec of the game.
+        agents: specs of the agents; in a gauntlet the first meets all others.
+        games: how many games each pairing plays (on average, if adaptive); rounded up to whole rounds.
+        schedule: how they are spread.
+        seed: source of all openings and decisions.
+        opening_plies: length of the random openings.
+    """
+
+    game: str
+    agents: tuple[str, ...]
+    games: int = 200
+    schedule: Schedule = Schedule.ROUND_ROBIN
+    seed: int = 0
+    opening_plies: int = 4
+
+    def __post_init__(self) -> None:
+        if len(set(self.agents)) < len(self.agents):
+            raise ValueError(f"agents must differ, got {', '.join(self.agents)}")
+        if self.games < 1:
+            raise ValueError(f"games must be at least 1, got {self.games}")
+        if self.opening_plies < 0:
+            raise ValueError(f"opening_plies must be at least 0, got {self.opening_plies}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a tournament is."""
+
+    played: int
+    total: int
+    results: Results
+
+
+def run(
+    plan: Plan,
+    path: Path,
+    *,
+    workers: int = 1,
+    concurrent: int = 64,
+    anchor: str | None = None,
+    anchor_elo: float = 0.0,
+    progress: Callable[[Progress], None] | None = None,
+    loader: Loader = hybrid_agents.load,
+) -> Results:
+    """Play what is missing of `plan` in the store at `path`, and return all games of its agents.
+
+    Args:
+        plan: what to play. A fixed schedule of agents without time budgets ends with the same games, whatever the
+            number of workers and however often it was interrupted.
+        path: the store, made if it does not exist; several processes may write to one at a time.
+        workers: processes to play in.
+        concurrent: games that each of them plays at once.
+        anchor: spec of the agent whose rating is `anchor_elo`; the pool's mean without one.
+        anchor_elo: see `anchor`.
+        progress: called now and then, and at the end.
+        loader: makes agents from specs.
+
+    Raises:
+        ValueError: an argument does not fit, an agent cannot be loaded, or the store cannot be used.
+    """
+    game = load_game(plan.game)
+    if len(plan.agents) < game.players:
+        raise ValueError(f"agents must be at least {game.players}, the game's players, got {len(plan.agents)}")
+    if anchor is not None and anchor not in plan.agents:
+        raise ValueError(f"anchor must be one of the agents {', '.join(plan.agents)}, got {anchor!r}")
+    resolved = [resolve(spec) if loader is hybrid_agents.load else (spec, "") for spec in plan.agents]
+    with Store(path, game.spec) as store:
+        identities = {
+            store.agent(spec, hashed): (spec, hashed) for spec, (_, hashed) in zip(plan.agents, resolved, strict=True)
+        }
+        numbers = list(identities)
+        calendar = Calendar(game=game, identities=identities, seed=plan.seed, opening_plies=plan.opening_plies)
+        crew = Crew(
+            game=game.spec,
+            agents={number: concrete for number, (concrete, _) in zip(numbers, resolved, strict=True)},
+            loader=loader,
+            concurrent=concurrent,
+        )
+        anchored = None if anchor is None else numbers[plan.agents.index(anchor)]
+        reader = _Reader(store, numbers, anchored, anchor_elo)
+        _play(plan, calendar, crew, store, reader, workers, progress)
+        return reader.results(store.records())
+
+
+def _play(
+    plan: Plan,
+    calendar: Calendar,
+    crew: Crew,
+    store: Store,
+    reader: _Reader,
+    workers: int,
+    progress: Callable[[Progress], None] | None,
+) -> None:
+    """Play the missing games, write each at once and tell how far things are."""
+    rounds = -(-plan.games // len(seatings(calendar.game.players)))
+    known = list(reader.results(store.records()).records)
+    queue: FixedQueue | AdaptiveQueue
+    if plan.schedule is Schedule.ADAPTIVE:
+        queue = AdaptiveQueue(calendar, rounds, known)
+    else:
+        queue = FixedQueue(calendar, plan.schedule, rounds, known)
+    told = time.monotonic()
+    labels = store.labels()
+    for played in play_queue(crew, queue, workers):
+        record = replace(played, agents=tuple(labels[number] for number in played.seats))
+        store.add([record])
+        queue.report(record)
+        known.append(record)
+        if progress is not None and time.monotonic() - told > _PROGRESS_SECONDS:
+            progress(Progress(played=queue.played, total=queue.total, results=reader.results(known)))
+            told = time.monotonic()
+    if progress is not None:
+        progress(Progress(played=queue.played, total=queue.total, results=reader.results(known)))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Picks the games of some agents out of a store's."""
+
+    store: Store
+    numbers: Sequence[int]
+    anchor: int | None
+    anchor_elo: float
+
+    def results(self, records: Sequence[Record]) -> Results:
+        """The results that these games make."""
+        labels = self.store.labels()
+        wanted = set(self.numbers)
+        return Results(
+            game=self.store.game,
+            agents=tuple(labels[number] for number in self.numbers),
+            records=tuple(record for record in records if wanted.issuperset(record.seats)),
+            anchor=None if self.anchor is None else labels[self.anchor],
+            anchor_elo=self.anchor_elo,
+        )
+
+
+def resolve(spec: str) -> tuple[str, str]:
+    """An agent's spec with its run replaced by the checkpoint that it means now, and that file's hash.
+
+    A run that is still training would otherwise be another agent from one worker to the next.
+
+    Raises:
+        ValueError: no such agent.
+    """
+    parsed = hybrid_agents.parse_spec(spec)
+    if parsed.kind != hybrid_agents.RUN:
+        return spec, ""
+    file = checkpoint.find(parsed.path)
+    _, mark, query = spec.partition("?")
+    return f"{file}{mark}{query}", hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def read(path: Path, game: str, *, anchor: str | None = None, anchor_elo: float = 0.0) -> Results:
+    """All games of a store, without playing any.
+
+    Raises:
+        ValueError: there is no store of `game` at `path`.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no tournament store {str(path)!r}")
+    with Store(path, load_game(game).spec) as store:
+        labels = tuple(store.labels().values())
+        return Results(
+            game=store.game, agents=labels, records=tuple(store.records()), anchor=anchor, anchor_elo=anchor_elo
+        )

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import games
+from eval import export, tournament
+from eval.rating import rate
+from eval.records import Record, replay
+from eval.schedule import AdaptiveQueue, Calendar, Schedule
+from eval.tournament import Plan, Progress, run
+from tests.eval import players
+from tests.eval.simulate import World
+
+PLAN = Plan(game="tic_tac_toe", agents=("dice", "first", "last"), games=20, seed=5)
+
+
+def _essence(records: Sequence[Record]) -> list[Record]:
+    """Games without what may differ: times, and numbers in the store."""
+    return [replace(record, costs=(), seats=()) for record in records]
+
+
+def test_round_robin_plays_every_pairing_equally(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    results = run(PLAN, tmp_path / "games.db", loader=players.load, progress=seen.append, anchor="dice", anchor_elo=100)
+    assert Counter(frozenset(record.agents) for record in results.records) == dict.fromkeys(
+        map(frozenset, itertools.combinations(PLAN.agents, 2)), 20
+    )
+    for record in results.records:
+        replay(record)
+    assert seen[-1].played == seen[-1].total == 60
+    lines = {line.agent: line for line in results.standings}
+    assert lines["dice"].elo == 100
+    assert lines["dice"].ci95 == (100, 100)
+    assert all(line.games == 40 for line in results.standings)
+    assert sum(line.score or 0 for line in results.standings) == pytest.approx(1.5)
+    again = run(PLAN, tmp_path / "games.db", loader=players.load)
+    assert _essence(again.records) == _essence(results.records)
+    assert tournament.read(tmp_path / "games.db", "tic_tac_toe").records == again.records
+
+
+def test_more_games_and_more_agents_extend_a_store(tmp_path: Path) -> None:
+    short = run(PLAN, tmp_path / "games.db", loader=players.load)
+    more = replace(PLAN, games=30, agents=("last", "dice?2", "first", "dice"))
+    longer = run(more, tmp_path / "games.db", loader=players.load)
+    assert len(longer.records) == 6 * 30
+    fresh = run(more, tmp_path / "fresh.db", loader=players.load)
+    key = {(record.seed, record.moves) for record in longer.records}
+    assert key == {(record.seed, record.moves) for record in fresh.records}
+    assert key > {(record.seed, record.moves) for record in short.records}
+
+
+def test_gauntlet_plays_the_first_agent_against_all_others(tmp_path: Path) -> None:
+    plan = replace(PLAN, agents=("first", "dice", "last", "dice?2"), schedule=Schedule.GAUNTLET)
+    results = run(plan, tmp_path / "games.db", loader=players.load)
+    assert len(results.records) == 60
+    assert all("first" in record.agents for record in results.records)
+    assert results.ratings.difference("dice", "last")[1] < 400
+
+
+def test_workers_and_batches_change_no_game(tmp_path: Path) -> None:
+    one = run(PLAN, tmp_path / "one.db", loader=players.load, concurrent=3)
+    two = run(PLAN, tmp_path / "two.db", loader=players.load, workers=2, concurrent=5)
+    assert _essence(one.records) == _essence(two.records)
+
+
+_SCRIPT = """
+import sys
+from pathlib import Path
+from eval.tournament import Plan, run
+from tests.eval import players
+if __name__ == "__main__":
+    plan = Plan(game="tic_tac_toe", agents=("dice", "first", "last", "slow"), games=40, seed=5)
+    run(plan, Path(sys.argv[1]), loader=players.load, workers=2, concurrent=4)
+"""
+
+
+def _stored(path: Path) -> int:
+    """How many games a store holds at the moment."""
+    if not path.exists():
+        return 0
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+    try:
+        return int(connection.execute("SELECT count(*) FROM games").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        connection.close()
+
+
+def _children(process: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def test_killed_tournaments_go_on_where_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "games.db"
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    before: set[int] = set()
+    for target in (20, 70, 120):
+        process = subprocess.Popen([sys.executable, str(script), str(path)], env=environment)
+        while _stored(path) < target:
+            assert process.poll() is None
+            time.sleep(0.02)
+        children = _children(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert children
+        deadline = time.monotonic() + 20
+        while any(Path(f"/proc/{child}/exe").exists() for child in children):
+            assert time.monotonic() < deadline, "a worker outlived its parent"
+            time.sleep(0.02)
+        after = {record.seed for record in tournament.read(path, "tic_tac_toe").records}
+        assert target <= len(after) < 240
+        assert before < after
+        before = after
+    subprocess.run([sys.executable, str(script), str(path)], env=environment, check=True, timeout=120)
+    plan = Plan(game="tic_tac_toe", agents=("dice", "first", "last", "slow"), games=40, seed=5)
+    whole = run(plan, tmp_path / "whole.db", loader=players.load)
+    resumed = tournament.read(path, "tic_tac_toe")
+    assert _essence(resumed.records) == _essence(whole.records)
+    assert len(resumed.records) == 240
+
+
+def test_errors_of_workers_arrive(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="agent 'zero' chose action 0"):
+        run(replace(PLAN, agents=("zero", "first")), tmp_path / "games.db", loader=players.load, workers=2)
+
+
+def test_adaptive_schedule_plays_where_ratings_are_uncertain(tmp_path: Path) -> None:
+    game = games.load("tic_tac_toe")
+    world = World(elo=(0, 10, 20, 900))
+    calendar = Calendar(game=game, identities={k: (f"a{k}", "") for k in range(4)}, seed=0, opening_plies=2)
+    queue, games_of = _simulated(calendar, world, rounds=50, rng=np.random.default_rng(0))
+    assert sum(games_of.values()) == queue.total == queue.played == 600
+    close = [games_of[pair] for pair in itertools.combinations(range(3), 2)]
+    far = [games_of[(k, 3)] for k in range(3)]
+    assert min(close) > 1.5 * max(far)
+    assert min(far) >= 4
+
+
+def _simulated(
+    calendar: Calendar, world: World, rounds: int, rng: np.random.Generator
+) -> tuple[AdaptiveQueue, Counter[tuple[int, ...]]]:
+    """Play an adaptive schedule with results drawn from a world."""
+    queue, found = AdaptiveQueue(calendar, rounds, []), Counter[tuple[int, ...]]()
+    while fixtures := queue.take(16):
+        for fixture in fixtures:
+            found[tuple(sorted(fixture.seats))] += 1
+            queue.report(_drawn(fixture.seats, fixture.round, fixture.seed, world, rng))
+    return queue, found
+
+
+def _drawn(seats: tuple[int, ...], number: int, seed: int, world: World, rng: np.random.Generator) -> Record:
+    """A record without a game, its result drawn from a world; every round has an opening of its own."""
+    points = world.points(np.array(seats[:1]), np.array(seats[1:]), np.zeros(1), rng)[0]
+    returned = float(2 * points - 1)
+    names = tuple(f"a{seat}" for seat in seats)
+    return Record(
+        game="",
+        agents=names,
+        seats=seats,
+        round=number,
+        seed=seed,
+        opening=1,
+        moves=(number, int(2 * points)),
+        returns=(returned, -returned),
+        costs=(),
+    )
+
+
+def _adaptive_coverage(tournaments: int) -> float:
+    world = World(elo=(0, 50, 150, 300))
+    game = games.load("tic_tac_toe")
+    rng = np.random.default_rng(0)
+    hits = []
+    for _ in range(tournaments):
+        calendar = Calendar(game=game, identities={k: (f"a{k}", "") for k in range(4)}, seed=0, opening_plies=0)
+        queue, _ = _simulated(calendar, world, rounds=20, rng=rng)
+        ratings = rate(queue.comparisons())
+        for one, other in itertools.combinations(range(4), 2):
+            _, low, high = ratings.difference(f"a{one}", f"a{other}")
+            hits.append(low <= world.elo[one] - world.elo[other] <= high)
+    return float(np.mean(hits))
+
+
+def test_intervals_hold_under_the_adaptive_schedule() -> None:
+    assert 0.88 < _adaptive_coverage(15) < 1.0
+
+
+@pytest.mark.full
+def test_intervals_hold_under_the_adaptive_schedule_in_2000_tournaments() -> None:
+    assert 0.93 < _adaptive_coverage(2000) < 0.97
+
+
+def test_adaptive_tournaments_resume(tmp_path: Path) -> None:
+    plan = replace(PLAN, schedule=Schedule.ADAPTIVE)
+    run(replace(plan, games=10), tmp_path / "games.db", loader=players.load)
+    results = run(plan, tmp_path / "games.db", loader=players.load, workers=2)
+    assert len(results.records) == 60
+    assert len(run(plan, tmp_path / "games.db", loader=players.load).records) == 60
+
+
+def test_exports(tmp_path: Path) -> None:
+    results = run(PLAN, tmp_path / "games.db", loader=players.load)
+    summary = json.loads(export.to_json(results))
+    assert [set(line) for line in summary["standings"]] == [{"agent", "elo", "ci95", "games", "score"}] * 3
+    elos = [line["elo"] for line in summary["standings"]]
+    assert elos == sorted(elos, reverse=True)
+    assert (summary["games"], summary["distinct_games"]) == (60, results.distinct_games)
+    rows = list(csv.DictReader(io.StringIO(export.to_csv(results))))
+    assert len(rows) == 60
+    for row, record in zip(rows, results.records, strict=True):
+        assert (row["agent_1"], row["agent_2"]) == record.agents
+        assert int(row["moves_1"]) + int(row["moves_2"]) == len(record.moves) - 4
+        assert tuple(map(int, row["moves"].split())) == record.moves
+    text = export.to_pgn(results)
+    assert text.count('[White "') == text.count('[Result "') == 60
+    assert max(map(len, text.splitlines())) <= 80
+    first = text.split("\n\n")[1].replace("\n", " ").split()
+    game = games.load("tic_tac_toe")
+    names = [game.action_name(move) for move in results.records[0].moves]
+    assert [word for word in first[:-1] if not word.endswith(".")] == names
+    assert first[-1] in {"1-0", "0-1", "1/2-1/2"}
+
+
+def test_repeated_games_are_reported(tmp_path: Path) -> None:
+    plan = Plan(game="tic_tac_toe", agents=("first", "last"), games=40, opening_plies=0)
+    results = run(plan, tmp_path / "games.db", loader=players.load)
+    assert (len(results.records), results.distinct_games) == (40, 2)
+    assert results.caution is not None
+    assert "only 2 of 40" in results.caution
+
+
+def test_results_without_connection_have_no_ratings(tmp_path: Path) -> None:
+    run(replace(PLAN, agents=("first", "last")), tmp_path / "games.db", loader=players.load)
+    run(replace(PLAN, agents=("dice", "dice?2")), tmp_path / "games.db", loader=players.load)
+    results = tournament.read(tmp_path / "games.db", "tic_tac_toe")
+    assert [line.elo for line in results.standings] == [None] * 4
+    assert json.loads(export.to_json(results))["standings"][0]["elo"] is None
+    with pytest.raises(ValueError, match="no game connects"):
+        assert results.ratings
+
+
+def test_arguments_are_checked(tmp_path: Path) -> None:
+    for options, message in (
+        ({"agents": ("first", "first")}, "agents must differ"),
+        ({"games": 0}, "games must be at least 1"),
+        ({"opening_plies": -1}, "opening_plies"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            replace(PLAN, **options)
+    with pytest.raises(ValueError, match="agents must be at least 2"):
+        run(replace(PLAN, agents=("first",)), tmp_path / "games.db", loader=players.load)
+    with pytest.raises(ValueError, match="anchor must be one of"):
+        run(PLAN, tmp_path / "games.db", loader=players.load, anchor="nobody")
+    with pytest.raises(ValueError, match="workers must be at least 1"):
+        run(PLAN, tmp_path / "games.db", loader=players.load, workers=0)
+    with pytest.raises(ValueError, match="there is no tournament store"):
+        tournament.read(tmp_path / "none.db", "tic_tac_toe")
+    with pytest.raises(ValueError, match="unknown agent 'nobody'"):
+        run(replace(PLAN, agents=("nobody", "random")), tmp_path / "other.db")
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_real_agents_play(tmp_path: Path) -> None:
+    plan = Plan(game="tic_tac_toe", agents=("random", "mcts?simulations=5", "mcts?simulations=100"), games=20)
+    results = run(plan, tmp_path / "games.db", anchor="random")
+    assert [line.agent for line in results.standings] == ["mcts?simulations=100", "mcts?simulations=5", "random"]
