@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from hybrid.search import Search
 
 
-def run(game: LiftedGame, search: Search, rows: Any, simulations: int) -> None:
-    """Run up to `simulations` further simulations in each of `rows` `[R]`, within the budgets."""
+def run(search: Search, rows: Any, simulations: int) -> None:
+    """Run up to `simulations` further simulations in each of `rows` `[R]` of a lifted game, within the budgets."""
+    game = search.game
+    assert isinstance(game, LiftedGame)
     dial = search.config.dial
     scratch = np.empty(1, game.dtype)
     mask = np.empty(game.num_actions, np.bool_)

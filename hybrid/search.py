@@ -60,7 +60,8 @@ class Search:
         self.over = np.ones(rows, np.bool_)
         self.noise = np.zeros(rows, np.uint64)
         self._selection = config.selection
-        self._uniform = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
+        knows_nothing = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
+        self._fused = knows_nothing and isinstance(game, LiftedGame) and config.parallel_leaves == 1
 
     @property
     def finished(self) -> npt.NDArray[np.bool_]:
@@ -120,24 +121,24 @@ class Search:
         self.over[rows] = self.tree.node["solved"][rows, 0] == 1
 
     def advance(self) -> None:
-        """Run one simulation, or expand the root, in every unfinished row."""
-        rows, _ = self._with_room(1)
+        """Run one simulation (`parallel_leaves` at once), or expand the root, in every unfinished row."""
+        rows, parallel = self._with_room(self.config.parallel_leaves)
         loops, tree = kernels(), self.tree
-        leaves = np.empty(len(rows), np.int32)
-        slots = np.empty(len(rows), np.int32)
-        loops.select(tree, rows, self._selection, self.done, self.budget, self.noise, leaves, slots)
-        fresh = np.flatnonzero(slots >= 0)
-        if len(fresh):
-            at = rows[fresh]
-            nodes, edges = leaves[fresh], slots[fresh]
-            children = self.game.step(self.positions[at, nodes], tree.edge["action"][at, nodes, edges])
-            added = np.empty(len(fresh), np.int32)
-            header = (children[name].copy() for name in ("to_play", "terminal", "returns"))
-            loops.attach(tree, at, nodes, edges, *header, added)
-            self.positions[at, added] = children
-            leaves[fresh] = added
-        self._evaluate(rows, leaves)
-        loops.backup(tree, rows, leaves, self.game.zero_sum, self.done, self.over)
+        at, simulations = np.empty((2, len(rows) * parallel), np.int64)
+        leaves = np.empty(len(at), np.int32)
+        fresh = np.empty(len(at), np.bool_)
+        counters = (self.done, self.budget, self.noise)
+        found = loops.select(tree, rows, self._selection, parallel, *counters, at, leaves, simulations, fresh)
+        at, leaves, simulations = at[:found], leaves[:found], simulations[:found]
+        new_at, new = at[fresh[:found]], leaves[fresh[:found]]
+        if len(new):
+            nodes = tree.node["parent"][new_at, new]
+            actions = tree.edge["action"][new_at, nodes, tree.node["parent_edge"][new_at, new]]
+            children = self.game.step(self.positions[new_at, nodes], actions)
+            loops.settle(tree, new_at, new, *(children[name].copy() for name in ("to_play", "terminal", "returns")))
+            self.positions[new_at, new] = children
+        self._evaluate(at, leaves, simulations)
+        loops.backup(tree, at, leaves, parallel, self.game.zero_sum, self.done, self.over)
 
     def run(self, until: float | None = None) -> None:
         """Advance until every row is finished; all are once `time.perf_counter()` passes `until`.
@@ -149,12 +150,12 @@ class Search:
             if until is not None and time.perf_counter() >= until and self.tree.node["edges"][~self.finished, 0].all():
                 self.over[:] = True
                 break
-            if not isinstance(self.game, LiftedGame) or not self._uniform or self._noise_due():
+            if not self._fused or self._noise_due():
                 self.advance()
                 continue
             start = time.perf_counter()
             rows, chunk = self._with_room(chunk)
-            direct.run(self.game, self, rows, chunk)
+            direct.run(self, rows, chunk)
             if until is not None:
                 left = until - time.perf_counter()
                 pace = (time.perf_counter() - start) / chunk
@@ -191,25 +192,27 @@ class Search:
             root=Root(prior=prior, visits=visits, q=q, proven=proven, network_policy=network if consulted else None),
         )
 
-    def _evaluate(self, rows: npt.NDArray[np.int64], leaves: npt.NDArray[np.int32]) -> None:
+    def _evaluate(
+        self, rows: npt.NDArray[np.int64], leaves: npt.NDArray[np.int32], simulations: npt.NDArray[np.int64]
+    ) -> None:
         """Value and expand the leaves that are not solved."""
         tree, dial = self.tree, self.config.dial
         pending = np.flatnonzero(tree.node["solved"][rows, leaves] == 0)
         if not len(pending):
             return
-        rows, leaves = rows[pending], leaves[pending]
+        rows, leaves, simulations = rows[pending], leaves[pending], simulations[pending]
         positions = self.positions[rows, leaves]
         shape = (len(rows), self.game.num_actions)
         logits = np.zeros(shape, np.float32)
         values = np.zeros((len(rows), self.game.players), np.float32)
         if self.evaluator is not None:
             logits, values = self.evaluator(positions)
-            self.evaluations[rows] += 1
+            np.add.at(self.evaluations, rows, 1)
         if dial.value_weight < 1.0:
             seeds = np.empty(len(rows), np.uint64)
-            kernels().rollout_seeds(rows, self.seeds, self.done, leaves, seeds)
+            kernels().rollout_seeds(rows, self.seeds, simulations, seeds)
             returns, plies = self.game.rollout(positions, seeds)
-            self.plies[rows] += plies
+            np.add.at(self.plies, rows, plies)
             values = np.float32(dial.value_weight) * values + np.float32(1.0 - dial.value_weight) * returns
         legal = self.game.legal_actions(positions)
         kernels().expand(tree, rows, leaves, legal, logits, values, dial.prior_weight)

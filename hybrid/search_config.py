@@ -28,6 +28,8 @@ class SearchConfig:
             for chess and 0.03 for go are about 10 / legal actions each).
         noise_fraction: its share in the root prior, where `Search.begin` is given noise seeds.
         reuse: whether a row's tree is kept when its next root is found in it; Gumbel always starts anew.
+        parallel_leaves: leaves of one tree evaluated together. More than 1 fills a GPU's batches from few trees,
+            at a cost in strength for the same simulations.
         max_nodes: bound on the nodes of one row; a search that reaches it ends.
     """
 
@@ -45,6 +47,7 @@ class SearchConfig:
     dirichlet_total: float = 10.0
     noise_fraction: float = 0.25
     reuse: bool = True
+    parallel_leaves: int = 1
     max_nodes: int = 4_000_000
 
     def __post_init__(self) -> None:
@@ -57,8 +60,9 @@ class SearchConfig:
             raise ValueError(f"noise_fraction must be between 0 and 1, got {self.noise_fraction}")
         if self.max_nodes < 2:
             raise ValueError(f"max_nodes must be at least 2, got {self.max_nodes}")
-        if self.max_considered < 1:
-            raise ValueError(f"max_considered must be at least 1, got {self.max_considered}")
+        for name in ("max_considered", "parallel_leaves"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.strategy == Strategy.GUMBEL and self.dial.seconds is not None:
             raise ValueError("strategy gumbel plans for a number of simulations: give simulations, not time")
 

@@ -14,7 +14,7 @@ from hybrid.tree import tree_type
 
 
 class Kernels:
-    """The compiled steps of a round; `rows` `[R]` are int64, `leaves` and `slots` `[R]` int32."""
+    """The compiled steps of a round; `rows` `[R]` are int64, `leaves` `[R]` int32."""
 
     def __init__(self) -> None:
         tree = tree_type()
@@ -26,11 +26,13 @@ class Kernels:
 
         loops = tree_kernels
         self.plant = build(loops.plant_rows, tree, rows, seeds, flags)
-        self.select = build(loops.select_rows, tree, rows, SELECTION, int64[::1], int64[::1], seeds, nodes, nodes)
-        self.attach = build(loops.attach_rows, tree, rows, nodes, nodes, flags, flags, returns, nodes)
+        found = (rows, nodes, rows, boolean[::1])
+        counters = (int64[::1], int64[::1], seeds)
+        self.select = build(loops.select_rows, tree, rows, SELECTION, int64, *counters, *found, result=int64)
+        self.settle = build(loops.settle_rows, tree, rows, nodes, flags, flags, returns)
         self.expand = build(loops.expand_rows, tree, rows, nodes, legal, table, returns, float64)
-        self.backup = build(loops.backup_rows, tree, rows, nodes, boolean, int64[::1], boolean[::1])
-        self.rollout_seeds = build(loops.rollout_seeds, rows, seeds, int64[::1], nodes, seeds)
+        self.backup = build(loops.backup_rows, tree, rows, nodes, int64, boolean, int64[::1], boolean[::1])
+        self.rollout_seeds = build(loops.rollout_seeds, rows, seeds, rows, seeds)
         self.reroot = build(loops.reroot, tree, int64, int64, nodes, result=int64)
         statistics = (table, int64[:, ::1], float64[:, ::1], float64[:, ::1], table)
         results = (table, int64[::1], table, float64[::1], float64[::1])

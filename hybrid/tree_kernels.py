@@ -174,22 +174,52 @@ def plant_rows(tree, rows, seeds, to_play):
         plant(tree, rows[index], seeds[rows[index]], to_play[index])
 
 
-def select_rows(tree, rows, selection, done, budget, noise, nodes, slots):
-    """`descend` in `rows` `[R]`, into `nodes` and `slots` `[R]`; `done`, `budget`, `noise` are `[B]`."""
-    for index in range(rows.shape[0]):
-        b = rows[index]
-        nodes[index], slots[index] = descend(tree, b, selection, done[b], budget[b], noise[b])
+def select_rows(tree, rows, selection, parallel, done, budget, noise, at, leaves, simulations, fresh):
+    """Find up to `parallel` leaves in each of `rows` `[R]` and return how many were found in all.
+
+    Each takes an entry of the outputs: its row `at`, its node, the number of its simulation (0 for the root's own
+    evaluation) and whether it is `fresh`: just attached, its position yet to be played. `done`, `budget`, `noise` are
+    `[B]`. While leaves of one tree wait together, each weighs on its path as a loss (virtual loss).
+    """
+    found = 0
+    for b in rows:
+        for index in range(min(parallel, budget[b] - done[b])):
+            leaf, slot = descend(tree, b, selection, done[b] + index, budget[b], noise[b])
+            waiting = slot < 0 and tree.node[b, leaf].solved == 0
+            if waiting and index > 0:
+                break
+            fresh[found] = slot >= 0
+            if slot >= 0:
+                leaf = attach(tree, b, leaf, slot, 0)
+            if parallel > 1:
+                burden(tree, b, leaf, 1)
+            at[found] = b
+            leaves[found] = leaf
+            simulations[found] = 0 if leaf == 0 else done[b] + index + 1
+            found += 1
+    return np.int64(found)
 
 
-def attach_rows(tree, rows, nodes, slots, to_play, terminal, returns, added):
-    """`attach` a child at each edge, solved where it is terminal; `added` `[R]` takes the new nodes."""
+@njit
+def burden(tree, b, leaf, visits):
+    """Add `visits` (1 or -1) losses for the mover to each edge above a leaf, and visits to the nodes there."""
+    node = leaf
+    while tree.node[b, node].parent >= 0:
+        slot = tree.node[b, node].parent_edge
+        node = tree.node[b, node].parent
+        tree.edge[b, node, slot].visits += visits
+        tree.edge[b, node, slot].total -= visits
+        tree.node[b, node].visits += visits
+
+
+def settle_rows(tree, rows, leaves, to_play, terminal, returns):
+    """Note who moves at each fresh leaf, and its returns `[R, P]` where it is terminal."""
     for index in range(rows.shape[0]):
-        b = rows[index]
-        leaf = attach(tree, b, nodes[index], slots[index], to_play[index])
+        b, leaf = rows[index], leaves[index]
+        tree.node[b, leaf].to_play = to_play[index]
         tree.node[b, leaf].solved = terminal[index]
         for player in range(tree.value.shape[2]):
             tree.value[b, leaf, player] = returns[index, player]
-        added[index] = leaf
 
 
 def expand_rows(tree, rows, leaves, legal, logits, values, prior_weight):
@@ -201,18 +231,19 @@ def expand_rows(tree, rows, leaves, legal, logits, values, prior_weight):
             tree.value[b, leaf, player] = values[index, player]
 
 
-def backup_rows(tree, rows, leaves, zero_sum, done, over):
+def backup_rows(tree, rows, leaves, parallel, zero_sum, done, over):
     """`backup` each leaf; a simulation is counted in `done` `[B]`, and a row is `over` once its root is proven."""
     for index in range(rows.shape[0]):
-        b = rows[index]
-        backup(tree, b, leaves[index], zero_sum)
-        if leaves[index] != 0:
+        b, leaf = rows[index], leaves[index]
+        if parallel > 1:
+            burden(tree, b, leaf, -1)
+        backup(tree, b, leaf, zero_sum)
+        if leaf != 0:
             done[b] += 1
         over[b] = tree.node[b, 0].solved == 1
 
 
-def rollout_seeds(rows, seeds, done, leaves, out):
-    """`rollout_seed` for each leaf, into `out` `[R]`."""
+def rollout_seeds(rows, seeds, simulations, out):
+    """`rollout_seed` of each of `simulations` `[R]`, into `out` `[R]`."""
     for index in range(rows.shape[0]):
-        b = rows[index]
-        out[index] = rollout_seed(seeds[b], 0 if leaves[index] == 0 else done[b] + 1)
+        out[index] = rollout_seed(seeds[rows[index]], simulations[index])

@@ -27,6 +27,7 @@ def make(
     max_considered: int = SearchConfig.max_considered,
     fpu_reduction: float = SearchConfig.fpu_reduction,
     reuse: bool = True,
+    parallel_leaves: int = 1,
     device: str = "cpu",
 ) -> SearchAgent:
     """Spec `runs/c4?dial=0.3&simulations=64`: the newest network of a run (or one checkpoint) behind the dial.
@@ -40,13 +41,14 @@ def make(
         value_weight: the value's axis, in [0, 1]; not together with `dial`.
         time: wall-clock budget per move instead of `simulations`, as `20ms`.
         strategy: `puct`, `uct` or `gumbel`.
-        c_puct: see `SearchConfig`, as for the next six.
+        c_puct: see `SearchConfig`, as for the next seven.
         c_rollout: as above.
         c_visit: as above.
         c_scale: as above.
         max_considered: as above.
         fpu_reduction: as above.
         reuse: as above.
+        parallel_leaves: as above.
         device: `cpu`, `cuda` or `cuda:N`.
     """
     place = dial_from(simulations, dial, prior_weight, value_weight, parse_duration(time))
@@ -60,6 +62,7 @@ def make(
         max_considered=max_considered,
         fpu_reduction=fpu_reduction,
         reuse=reuse,
+        parallel_leaves=parallel_leaves,
     )
     stored = checkpoint.load(checkpoint.find(path), game)
     return SearchAgent(game, load_evaluator(game, stored, device=device), config, name=path)
