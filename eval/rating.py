@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, sparse, stats
+from scipy import linalg, sparse, special
 
 from eval.clusters import Outcomes
 
@@ -73,7 +73,15 @@ class Ratings:
         if agent == other:
             return 0.5
         contrast = self._contrast(agent, other)
-        return float(stats.t.cdf(contrast @ self.elo / self._deviation(contrast), self._freedom(contrast)))
+        return float(special.stdtr(self._freedom(contrast), contrast @ self.elo / self._deviation(contrast)))
+
+    def expected(self, agent: str, other: str) -> float:
+        """The points that `agent` should score against `other`, in [0, 1], moving first in every other game."""
+        scale, nu = _ELO * (1.0 - self.draws), 2.0 * self.draws / (1.0 - self.draws)
+        gap = float(self._contrast(agent, other) @ self.elo)
+        ahead = [(gap + side * self.advantage) / (2.0 * scale) for side in (1.0, -1.0)]
+        shares = [(math.exp(x) + nu / 2.0) / (math.exp(x) + nu + math.exp(-x)) for x in ahead]
+        return sum(shares) / 2.0
 
     def _contrast(self, agent: str, other: str) -> Floats:
         """Weights `[n]` of the ratings in the difference of two."""
@@ -88,7 +96,7 @@ class Ratings:
 
     def _half(self, contrast: Floats, confidence: float) -> float:
         """Half the width of the interval of a difference of ratings."""
-        return float(stats.t.ppf(0.5 + confidence / 2.0, self._freedom(contrast))) * self._deviation(contrast)
+        return float(special.stdtrit(self._freedom(contrast), 0.5 + confidence / 2.0)) * self._deviation(contrast)
 
     def _freedom(self, contrast: Floats) -> int:
         """Degrees of freedom: clusters of the agent compared that has fewest, less one."""

@@ -39,6 +39,8 @@ class Schedule(Enum):
 
 _FIRST_ROUNDS = 2
 """Rounds that the adaptive schedule gives every table before it looks at ratings."""
+_LINES = 32
+"""Openings drawn at first for every table."""
 _BLOCK = 16
 """Rounds that it hands out at least before it rates again."""
 
@@ -74,7 +76,7 @@ class Calendar:
         if number >= len(lines):
             rng = np.random.default_rng(derive("openings", *key))
             # Drawn afresh from the start, so that an opening does not depend on how many were drawn at a time.
-            lines[:] = openings.draw(self.game, max(2 * len(lines), number + 1), self.opening_plies, rng)
+            lines[:] = openings.draw(self.game, max(2 * len(lines), number + 1, _LINES), self.opening_plies, rng)
         return [
             Fixture(
                 seats=tuple(table[place] for place in order),

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def score_interval(clusters: npt.ArrayLike, confidence: float = 0.95) -> tuple[f
     guarded = np.concatenate((means, (0.0, 1.0)))
     middle = guarded.mean()
     games = len(means) * middle * (1.0 - middle) / guarded.var()
-    quantile = float(stats.t.ppf(0.5 + confidence / 2.0, len(means) + 1))
+    quantile = float(special.stdtrit(len(means) + 1, 0.5 + confidence / 2.0))
     return wilson(float(means.mean()), float(games), quantile)
 
 
