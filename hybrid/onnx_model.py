@@ -20,6 +20,8 @@ Array = npt.NDArray[Any]
 # Seven bits and not eight: processors without VNNI add two products of bytes in 16 bits, which saturate at eight.
 _WEIGHT_LEVELS = 63
 _ACTIVATION_LEVELS = 255
+# What is next to nothing rounds to nothing: the product of two finer steps would vanish in single precision.
+_SMALLEST_STEP = 1e-16
 
 
 class _Graph:
@@ -47,8 +49,8 @@ class _Graph:
         if self.ranges is None:
             return x
         low, high = self.ranges[like or x]
-        # What is next to nothing everywhere rounds to nothing; its own steps would vanish in single precision.
-        scale = (high - low) / _ACTIVATION_LEVELS if high - low > 1e-20 else 1.0
+        scale = (high - low) / _ACTIVATION_LEVELS
+        scale = scale if scale > _SMALLEST_STEP else 1.0
         step = self.constant(f"{x}.scale", np.array(scale, np.float32))
         zero = self.constant(f"{x}.zero", np.array(round(-low / scale), np.uint8))
         rounded = self.node(
@@ -78,7 +80,7 @@ class _Graph:
         scale = np.abs(weight).max(axis=(1, 2, 3)) / _WEIGHT_LEVELS
         # A channel of hardly any weight but with a bias must not push the bias out of its 32 bits.
         scale = np.maximum(scale, np.abs(bias) / (step * 2.0**30))
-        scale = np.where(scale > 0, scale, 1.0).astype(np.float32)
+        scale = np.where(scale > _SMALLEST_STEP, scale, 1.0).astype(np.float32)
         levels = np.rint(weight / scale[:, None, None, None]).astype(np.int8)
         steps = self.constant(f"{name}.weight.scale", scale)
         parts = (
