@@ -19,6 +19,7 @@ from eval.labels import Labelled, label
 from games import Game, Positions
 from hybrid import agents
 from hybrid.agent import Agent
+from hybrid.solve import solver
 
 SOURCES = ("random", "mixed", "strong")
 BLUNDERING = ((1.0, 1.0), (0.2, 0.6), (0.0, 0.15))
@@ -71,19 +72,34 @@ def even(groups: npt.NDArray[np.generic], most: int) -> npt.NDArray[np.int64]:
     return np.sort(np.concatenate(rows))
 
 
-def collect(game: Game, pool: int, seed: int) -> tuple[Labelled, Labelled]:
-    """The two sets, from a pool of that many positions."""
-    from hybrid.solve import solver
+def middle(positions: Positions) -> npt.NDArray[np.int64]:
+    """The rows with 12 to 30 plies."""
+    return np.flatnonzero((positions["ply"] >= 12) & (positions["ply"] <= 30))
 
-    rng = np.random.default_rng(seed)
-    seen: set[bytes] = set()
-    positions, sources = sample(game, pool, seen, rng)
+
+def collect(game: Game, pool: int, seed: int) -> tuple[Labelled, Labelled]:
+    """The two sets, from a pool of that many positions; the second is topped up to 1,000 if plies ran short."""
+    positions, sources = sample(game, pool, set(), np.random.default_rng(seed))
     everything = label(game, positions, solver(game), source=sources, draws_end=CELLS)
-    plies = everything.positions["ply"].astype(np.int64)
-    middle = np.flatnonzero((plies >= 12) & (plies <= 30))
-    chosen = middle[even(plies[middle], -(-1000 // 19))][:1000]
+    rows = middle(positions)
+    chosen = rows[even(positions["ply"][rows], -(-1000 // 19))][:1000]
     rest = everything.select(np.setdiff1d(np.arange(pool), chosen))
-    return rest.select(even(rest.classes, 500)), everything.select(chosen)
+    scoreboard = rest.select(even(rest.classes, 500))
+    return scoreboard, topped_up(game, everything.select(chosen), scoreboard, seed)
+
+
+def topped_up(game: Game, study: Labelled, scoreboard: Labelled, seed: int) -> Labelled:
+    """`study` with new positions up to 1,000, none of them in either set."""
+    rng = np.random.default_rng([seed, 1])
+    both = np.concatenate([study.positions, scoreboard.positions])
+    seen = {row.tobytes() for symmetry in (0, 1) for row in game.transform(both, symmetry)}
+    positions, sources = [study.positions], [study.source]
+    while (missing := 1000 - sum(map(len, sources))) > 0:
+        more, kinds = sample(game, 20, seen, rng)
+        rows = middle(more)[:missing]
+        positions.append(more[rows])
+        sources.append(kinds[rows])
+    return label(game, np.concatenate(positions), solver(game), source=np.concatenate(sources), draws_end=CELLS)
 
 
 def main() -> None:
