@@ -215,6 +215,8 @@ class Search:
             np.add.at(self.plies, rows, plies)
             values = np.float32(dial.value_weight) * values + np.float32(1.0 - dial.value_weight) * returns
         legal = self.game.legal_actions(positions)
+        if not (np.isfinite(logits[legal]).all() and np.isfinite(values).all()):
+            raise ValueError(f"the evaluator must return finite logits and values, got {logits[legal]}, {values}")
         kernels().expand(tree, rows, leaves, legal, logits, values, dial.prior_weight)
         for row in rows[leaves == 0].tolist():
             self._add_noise(row)

@@ -48,7 +48,7 @@ def parse_spec(spec: str) -> Spec:
     options = tuple((key, unquote(value)) for key, _, value in items)
     if name in kinds():
         return Spec(kind=name, path="", options=options)
-    if not Path(name).exists():
+    if not name or not Path(name).exists():
         raise ValueError(f"unknown agent {name!r}: known are {', '.join(kinds())}, or the path of a run or checkpoint")
     return Spec(kind=RUN, path=name, options=options)
 
