@@ -231,7 +231,7 @@ class ReferenceSearch:
     def _rank(self, edge: Edge) -> tuple[float, ...]:
         assert self.root is not None
         tie_break = fraction(splitmix(self.seed ^ (self.root.edges.index(edge) + 1)))
-        return edge.visits, self._value(edge), edge.prior, tie_break
+        return edge.visits, self._value(edge), float(edge.prior), tie_break
 
     def target(self) -> dict[int, float]:
         """The policy to distil: uniform over a proven root's best moves, else visits without proven losses."""

@@ -58,7 +58,7 @@ def assert_same_tree(search: Search, row: int, reference: ReferenceSearch) -> No
         assert found.values == expected.values.tolist()
         assert found.solved == expected.solved
         for edge, other in zip(found.edges, expected.edges, strict=True):
-            assert (edge.action, edge.prior) == (other.action, other.prior)
+            assert (edge.action, edge.prior) == (other.action, float(other.prior))
             assert (edge.visits, edge.total, edge.proof) == (other.visits, other.total, other.proof)
             assert (edge.child is None) == (other.child is None)
             if edge.child is not None and other.child is not None:
@@ -139,16 +139,15 @@ def test_rows_that_begin_at_different_times_search_as_rows_that_begin_together(d
     positions = sampled("connect_four", 12, most=26)
     together = decided(game, evaluator, config, positions, seeds(12))
     search = Search(game, evaluator, config, 5)
-    waiting, at = list(range(12)), {}
+    waiting, at = list(range(12)), dict[int, int]()
     while waiting or not search.finished.all():
         for row in np.flatnonzero(search.finished)[:1].tolist():
             if row in at:
                 assert_same(search.decisions(np.array([row])), part(together, [at.pop(row)]))
             if waiting:
                 at[row] = waiting.pop(0)
-                index = [at[row]]
                 search.clear(np.array([row]))
-                search.begin(np.array([row]), positions[index], seeds(12)[index])
+                search.begin(np.array([row]), positions[[at[row]]], seeds(12)[[at[row]]])
         search.advance()
     for row, index in at.items():
         assert_same(search.decisions(np.array([row])), part(together, [index]))
@@ -331,6 +330,37 @@ def test_impossible_searches_are_refused() -> None:
     search.begin(rows, game.initial(1), seeds(1))
     with pytest.raises(ValueError, match="rows must have expanded roots"):
         search.decisions(rows)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("part_wrong", [0, 1])
+def test_an_evaluator_that_is_not_finite_is_refused(wrong: float, part_wrong: int) -> None:
+    """It would lead the selection nowhere, for ever."""
+    game = games.load("connect_four")
+
+    class Broken(HashEvaluator):
+        def __call__(self, positions: Positions) -> tuple[Floats, Floats]:
+            answers = super().__call__(positions)
+            if self.calls == 3:
+                answers[part_wrong][0, 1] = wrong
+            return answers
+
+    with pytest.raises(ValueError, match="the evaluator must return finite logits and values"):
+        decided(game, Broken(game), SearchConfig(), game.initial(2), seeds(2))
+
+
+def test_logits_of_illegal_actions_may_be_anything() -> None:
+    game, positions = games.load("tic_tac_toe"), sampled("tic_tac_toe", 20, least=1, most=6)
+
+    class Masking(HashEvaluator):
+        def __call__(self, positions: Positions) -> tuple[Floats, Floats]:
+            logits, values = super().__call__(positions)
+            return np.where(game.legal_actions(positions), logits, np.float32(-np.inf)), values
+
+    plain, masked = (
+        decided(game, e, SearchConfig(), positions, seeds(20)) for e in (HashEvaluator(game), Masking(game))
+    )
+    assert_same(plain, masked)
 
 
 def play(game: Game, actions: list[int]) -> Positions:
