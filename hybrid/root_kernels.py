@@ -43,6 +43,17 @@ def report(tree, rows, selection, seeds, noise, prior, visits, q, proven, networ
         gain[index] = edge_value(tree, b, slot) - edge_value(tree, b, favourite(tree, b))
 
 
+def diagnose(tree, b, selection, improved, regularised):
+    """Fill the improved and the regularised policy `[A]` of a row's root, whatever the search's own target is."""
+    weights = np.zeros(tree.node[b, 0].edges)
+    improved_policy(tree, b, 0, selection.c_visit, selection.c_scale, weights)
+    for slot in range(weights.shape[0]):
+        improved[tree.edge[b, 0, slot].action] = weights[slot]
+    regularised_policy(tree, b, 0, selection.c_puct, weights)
+    for slot in range(weights.shape[0]):
+        regularised[tree.edge[b, 0, slot].action] = weights[slot]
+
+
 @njit
 def target(tree, b, selection, policy):
     """Fill `policy` `[A]`: uniform over a proven root's optimal moves, else what `selection.target` says."""

@@ -192,6 +192,24 @@ class Search:
             root=Root(prior=prior, visits=visits, q=q, proven=proven, network_policy=network if consulted else None),
         )
 
+    def variation(self, row: int) -> list[int]:
+        """The principal variation of a row: from the root, the most visited actions, while they were searched."""
+        actions, node = [], 0
+        while (edges := self.tree.node["edges"][row, node]) > 0:
+            branches = self.tree.edge[row, node, :edges]
+            best = branches[np.argmax(branches["visits"])]
+            if best["visits"] == 0:
+                break
+            actions.append(int(best["action"]))
+            node = int(best["child"])
+        return actions
+
+    def policies(self, row: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The improved and the regularised policy `[A]` of a row's root, each what its `Target` says."""
+        improved, regularised = np.zeros((2, self.game.num_actions))
+        kernels().diagnose(self.tree, row, self._selection, improved, regularised)
+        return improved, regularised
+
     def _evaluate(
         self, rows: npt.NDArray[np.int64], leaves: npt.NDArray[np.int32], simulations: npt.NDArray[np.int64]
     ) -> None:

@@ -22,6 +22,8 @@ _Record = TypeVar("_Record", Decisions, Root)
 
 MEMORY = 2**30
 """Bytes of search trees that one agent keeps at most, as long as a single tree fits."""
+ROWS = 128
+"""Games that an agent remembers at once, memory permitting."""
 
 
 class SearchAgent:
@@ -59,6 +61,11 @@ class SearchAgent:
             decisions = concatenate([self._decide(positions[part], seeds[part], remembered) for part in parts])
         share = (time.perf_counter() - start) / max(len(positions), 1)
         return replace(decisions, seconds=np.full(len(positions), share))
+
+    @property
+    def search(self) -> Search | None:
+        """The trees of the latest decisions made without `games`, in order of rows; None before any search."""
+        return self._search
 
     def forget(self) -> None:
         """Drop all trees."""
@@ -111,7 +118,9 @@ class SearchAgent:
         wanted = games.tolist()
         if len(set(wanted)) != count:
             raise ValueError(f"games must name each game once, got {wanted}")
-        capacity = len(self._ready(self.game.players * count).seeds)
+        # Room for all games of a usual batch at once: making more later would drop the trees of those in progress.
+        usual = min(ROWS, self._batch())
+        capacity = len(self._ready(max(self.game.players * count, usual)).seeds)
         known = {game: self._rows.pop(game) for game in wanted if game in self._rows}
         free = [row for row in range(capacity) if row not in known.values() and row not in self._rows.values()]
         for game in wanted:

@@ -34,6 +34,7 @@ class Kernels:
         self.backup = build(loops.backup_rows, tree, rows, nodes, int64, boolean, int64[::1], boolean[::1])
         self.rollout_seeds = build(loops.rollout_seeds, rows, seeds, rows, seeds)
         self.reroot = build(loops.reroot, tree, int64, int64, nodes, result=int64)
+        self.diagnose = build(root_kernels.diagnose, tree, int64, SELECTION, float64[::1], float64[::1])
         statistics = (table, int64[:, ::1], float64[:, ::1], float64[:, ::1], table)
         results = (table, int64[::1], table, float64[::1], float64[::1])
         self.report = build(root_kernels.report, tree, rows, SELECTION, seeds, seeds, *statistics, *results)
