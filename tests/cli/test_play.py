@@ -1,0 +1,162 @@
+"""`hybrid play`: a game typed line by line."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from rich.console import Console
+
+import games
+from games import Game, Positions
+from hybrid.agent import Agent, Decisions
+from hybrid.agents import load
+from hybrid.cli.session import Session, with_option
+
+
+class Scripted:
+    """Plays given squares, by ply."""
+
+    def __init__(self, game: Game, squares: Sequence[str]) -> None:
+        self.name = "scripted"
+        self._game = game
+        names = [game.action_name(action) for action in range(game.num_actions)]
+        self._actions = [names.index(square) for square in squares]
+
+    def decide(
+        self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
+    ) -> Decisions:
+        action = self._actions[int(positions["ply"][0]) // 2]
+        policy = np.zeros((1, self._game.num_actions), np.float32)
+        policy[0, action] = 1
+        zero = np.zeros(1, np.int64)
+        return Decisions(
+            actions=np.array([action]),
+            policy=policy,
+            values=np.zeros((1, 2), np.float32),
+            evaluations=zero,
+            plies=zero,
+            seconds=np.zeros(1),
+        )
+
+    def forget(self) -> None:
+        pass
+
+
+def play(lines: Sequence[str], replies: Sequence[str], human: int = 0) -> tuple[Session, bool, str]:
+    """Type `lines` in a game of tic-tac-toe against an agent that replies with `replies`."""
+    game = games.load("tic_tac_toe")
+    text = io.StringIO()
+
+    def make(spec: str) -> Agent:
+        return Scripted(game, replies) if spec == "scripted" else load(spec, game)
+
+    session = Session(game, make, "scripted", human, 0, Console(file=text, width=200))
+    waiting = iter(lines)
+    finished = session.play(lambda: next(waiting, None))
+    return session, finished, text.getvalue()
+
+
+def test_three_in_a_row_win() -> None:
+    session, finished, text = play(["a1", "B1", "c1"], ["a3", "b3"])
+    assert finished
+    assert session.moves == ["a1", "a3", "b1", "b3", "c1"]
+    assert text.rstrip().endswith("You win.")
+
+
+def test_the_agent_can_win_from_either_seat() -> None:
+    _, finished, text = play(["a3", "b3"], ["a1", "b1", "c1"], human=1)
+    assert finished
+    assert text.rstrip().endswith("You lose.")
+
+
+def test_a_full_board_is_a_draw() -> None:
+    session, finished, text = play(["b2", "a3", "b1", "a2", "c3"], ["a1", "c1", "b3", "c2"])
+    assert len(session.moves) == 9
+    assert finished
+    assert text.rstrip().endswith("A draw.")
+
+
+@pytest.mark.parametrize("line", ["d4", "a1 b2", "dial", "castle", "[bold]", "a3"])
+def test_what_is_no_move_changes_nothing(line: str) -> None:
+    session, finished, text = play(["a1", line], ["a3"])
+    assert not finished
+    assert session.moves == ["a1", "a3"]
+    assert "neither a legal move nor a command" in text
+
+
+def test_undo_takes_back_the_reply_and_the_move_before_it() -> None:
+    session, _, _ = play(["a1", "b2", "undo", "undo"], ["a3", "b3"])
+    assert session.moves == []
+    assert session.position["ply"] == 0
+    session, _, text = play(["undo", "a1"], ["a3"])
+    assert session.moves == ["a1", "a3"]
+    assert "no move of yours" in text
+    session, _, _ = play(["a1", "undo", "c3"], ["a3"])
+    assert session.moves == ["c3", "a3"]
+
+
+def test_quit_leaves_the_game_unfinished() -> None:
+    session, finished, text = play(["a1", "quit", "b1"], ["a3"])
+    assert not finished
+    assert session.moves == ["a1", "a3"]
+    assert "unfinished" in text
+
+
+def test_help_moves_and_hint() -> None:
+    _, _, text = play(["help", "a1", "moves", "hint"], ["a3", "b3"])
+    assert "dial 0.3" in text
+    assert "b3" in text
+    assert text.count("Agent: ") == 2
+
+
+def test_the_agent_can_be_changed_and_a_wrong_one_changes_nothing() -> None:
+    session, _, text = play(["agent mcts?simulations=8", "simulations 16", "dial 2", "agent nobody", "b2"], [])
+    assert session.spec == "mcts?simulations=16"
+    assert "'nobody'" in text
+    assert "16 visits" in text
+    assert len(session.moves) == 2
+
+
+@pytest.mark.parametrize(
+    ("spec", "key", "value", "result"),
+    [
+        ("runs/c4", "dial", "0.3", "runs/c4?dial=0.3"),
+        ("runs/c4?dial=0.3", "dial", "1", "runs/c4?dial=1"),
+        ("runs/c4?simulations=9&prior_weight=0.5&value_weight=0", "dial", "0.7", "runs/c4?simulations=9&dial=0.7"),
+        ("runs/c4?dial=0.3&simulations=9", "prior_weight", "0", "runs/c4?simulations=9&prior_weight=0"),
+        ("runs/c4?dial=0.3", "time", "20ms", "runs/c4?dial=0.3&time=20ms"),
+    ],
+)
+def test_setting_an_option_drops_what_contradicts_it(spec: str, key: str, value: str, result: str) -> None:
+    assert with_option(spec, key, value) == result
+
+
+def test_the_dial_turns_during_a_game_against_a_trained_run(trained: Path, tmp_path: Path) -> None:
+    lines = "b2\ndial 0\nhint\ndial 1\nsimulations 50\nhint\n"
+    command = [
+        sys.executable,
+        "-m",
+        "hybrid",
+        "play",
+        "tic_tac_toe",
+        str(trained),
+        "--json",
+        str(tmp_path / "play.json"),
+    ]
+    ran = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=120, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    thoughts = [" ".join(part.split()) for part in ran.stdout.split("Agent: ")[1:]]
+    assert len(thoughts) == 3
+    alphazero, network, direct = thoughts
+    assert "64 visits" in alphazero or "win" in alphazero or "draw" in alphazero
+    assert "visits" not in network.partition("network evaluations")[0]
+    assert "1 network evaluations, 0 rollout plies" in network
+    assert "0 network evaluations" in direct
+    assert "0 rollout plies" not in direct

@@ -1,0 +1,127 @@
+"""`hybrid train`: configurations, run folders, stopping and going on."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hybrid.cli.commands.train import free_folder
+from tests.cli.conftest import TINY, Hybrid, read
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """A hash of every file in a folder."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_a_run_leaves_its_configuration_agents_events_and_results(trained: Path) -> None:
+    assert {path.name for path in trained.glob("checkpoints/*")} == {f"{n:06d}.safetensors" for n in range(5)}
+    assert read(trained / "config.json")["config"]["network"] == {
+        **read(trained / "config.json")["config"]["network"],
+        "blocks": 1,
+        "channels": 16,
+    }
+    assert list(trained.rglob("events.out.tfevents*"))
+    result = read(trained.with_name("train.json"))
+    assert (result["run"], result["generation"]) == (str(trained), 4)
+    assert Path(result["agent"]) == trained / "checkpoints" / "000004.safetensors"
+    (evaluated,) = result["matches"]
+    assert evaluated["opponent"] == "random"
+    assert evaluated["wins"] + evaluated["draws"] + evaluated["losses"] == 8
+
+
+def test_an_existing_folder_is_never_written_to(hybrid: Hybrid, trained: Path, tmp_path: Path) -> None:
+    before = contents(trained)
+    assert "exists" in hybrid("train", "tic_tac_toe", "--config", TINY, "--run", trained).error
+    assert contents(trained) == before
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    assert "exists" in hybrid("train", "tic_tac_toe", "--config", TINY, "--run", tmp_path).error
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_read_only_place_is_one_line(hybrid: Hybrid) -> None:
+    assert "/proc/run" in hybrid("train", "tic_tac_toe", "--config", TINY, "--run", "/proc/run").error
+
+
+def test_without_a_name_the_next_free_folder_is_taken(tmp_path: Path) -> None:
+    assert free_folder("connect_four", tmp_path) == tmp_path / "connect_four"
+    (tmp_path / "connect_four").mkdir()
+    assert free_folder("connect_four", tmp_path) == tmp_path / "connect_four-2"
+    (tmp_path / "connect_four-2").mkdir()
+    assert free_folder("connect_four", tmp_path) == tmp_path / "connect_four-3"
+    assert free_folder("some/where/my_game.py:size=5,depth=3", tmp_path) == tmp_path / "my_game-size=5-depth=3"
+
+
+def test_a_complete_run_has_nothing_to_go_on_with(hybrid: Hybrid, trained: Path) -> None:
+    before = contents(trained / "checkpoints")
+    ran = hybrid("train", "--resume", trained)
+    assert ran.code == 0
+    assert "complete" in ran.out
+    assert contents(trained / "checkpoints") == before
+
+
+@pytest.mark.parametrize(
+    "extra", [["--generations", "9"], ["--learner.batch", "128"], ["--run", "elsewhere"], ["--seed", "5"]]
+)
+def test_a_resumed_run_keeps_its_configuration(hybrid: Hybrid, trained: Path, extra: list[str]) -> None:
+    assert "--resume" in hybrid("train", "--resume", trained, *extra).error
+
+
+def test_a_printed_configuration_means_the_same_when_read(hybrid: Hybrid, tmp_path: Path) -> None:
+    changed = ["--recipe", "quick", "--learner.batch", "77", "--self_play.dial.simulations", "33", "--seed", "8"]
+    printed = hybrid("train", "tic_tac_toe", *changed, "--print_config")
+    assert printed.code == 0
+    config = yaml.safe_load(printed.out)
+    assert (config["learner"]["batch"], config["self_play"]["dial"]["simulations"], config["seed"]) == (77, 33, 8)
+    assert {"game", "run", "resume", "json"}.isdisjoint(config)
+    (tmp_path / "mine.yaml").write_text(printed.out, encoding="utf-8")
+    again = hybrid("train", "tic_tac_toe", "--config", tmp_path / "mine.yaml", "--print_config")
+    assert again.out == printed.out
+    later = hybrid("train", "tic_tac_toe", "--config", tmp_path / "mine.yaml", "--learner.batch", "5", "--print_config")
+    assert yaml.safe_load(later.out)["learner"]["batch"] == 5
+
+
+def test_recipes_differ_and_fit_the_game(hybrid: Hybrid) -> None:
+    def printed(game: str, recipe: str) -> Any:
+        return yaml.safe_load(hybrid("train", game, "--recipe", recipe, "--print_config").out)
+
+    quick, strong = printed("connect_four", "quick"), printed("connect_four", "strong")
+    assert quick["generations"] < strong["generations"]
+    assert quick["self_play"] != printed("tic_tac_toe", "quick")["self_play"]
+
+
+@pytest.mark.parametrize("text", ["generation: 3", "self_play:\n  game: 3", "learner: 3", "- 3"])
+def test_a_configuration_file_with_unknown_keys_is_refused(hybrid: Hybrid, tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    assert hybrid("train", "tic_tac_toe", "--config", tmp_path / "mine.yaml", "--run", tmp_path / "run").error
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_does(hybrid: Hybrid, tmp_path: Path) -> None:
+    run, result = tmp_path / "run", tmp_path / "train.json"
+    options = ["--config", TINY, "--run", run, "--generations", "3", "--evaluation.every", "0", "--json", result]
+    command = [sys.executable, "-u", "-m", "hybrid", "train", "tic_tac_toe", *map(str, options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        shown = ""
+        while not re.search(r"^ *1/3", shown, re.MULTILINE):
+            line = process.stdout.readline()
+            assert line, shown
+            shown += line
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, "")
+    assert f"hybrid train --resume {run}" in rest
+    assert read(result)["generation"] in (1, 2)
+    ran = hybrid("train", "--resume", run, "--json", result)
+    assert (ran.code, read(result)["generation"]) == (0, 3)
+    assert f"hybrid play tic_tac_toe {run}" in ran.out
