@@ -188,15 +188,8 @@ def known(table: Any, frame: Any, depth: Any, control: Any) -> Any:
     return np.int64(table[slot].move)
 
 
-def search_factory(
-    play: Callable[..., Any], legal: Callable[..., Any], playout: Callable[..., Any]
-) -> Callable[..., Any]:
-    """`search(words, path, frames, order, mask, scratch, table, killers, history, control, limit) -> finished`.
-
-    Continues the search of `path[0]` for about `limit` nodes; all but the first and last argument are its state:
-    `path` holds D records over the memory of `words` `[D, W]`, `frames` `[D]`, `order` `[D, A]`, `table` `[E]`,
-    `killers` `[D, 2]`, `history` `[2, A]`, `control` `[1]`.
-    """
+def arrival_factory(legal: Callable[..., Any], playout: Callable[..., Any]) -> Callable[..., Any]:
+    """`answered(s, frame, words, depth, order, mask, scratch, table, killers, history, control)`: see there."""
 
     @njit
     def estimate(s, key, mask, scratch, control):
@@ -241,6 +234,20 @@ def search_factory(
         frame.best = -INFINITE if s.to_play == 0 else INFINITE
         frame.resolved = 1
         return False
+
+    return answered  # type: ignore[no-any-return]
+
+
+def search_factory(
+    play: Callable[..., Any], legal: Callable[..., Any], playout: Callable[..., Any]
+) -> Callable[..., Any]:
+    """`search(words, path, frames, order, mask, scratch, table, killers, history, control, limit) -> finished`.
+
+    Continues the search of `path[0]` for about `limit` nodes; all but the first and last argument are its state:
+    `path` holds D records over the memory of `words` `[D, W]`, `frames` `[D]`, `order` `[D, A]`, `table` `[E]`,
+    `killers` `[D, 2]`, `history` `[2, A]`, `control` `[1]`.
+    """
+    answered = arrival_factory(legal, playout)
 
     def search(words, path, frames, order, mask, scratch, table, killers, history, control, limit):
         c = control[0]
