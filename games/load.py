@@ -18,17 +18,23 @@ import games
 from games.options import parse
 from games.rules import Game, LiftedGame
 
+BRIDGES = ("openspiel", "pettingzoo")
+"""Modules whose `bridge(text)` makes games of other libraries; `text` is what follows the colon of a spec."""
+
 
 @lru_cache(maxsize=64)
 def load(spec: str) -> Game:
     """The game named by `spec`: a name or the path of a Python file, then options as `:key=value,key=value`.
 
-    A game's file has a function `make(**options)` that returns a `Game`.
+    A game's file has a function `make(**options)` that returns a `Game`. `openspiel:NAME(...)` and `pettingzoo:NAME`
+    are games of those libraries.
 
     Raises:
         ValueError: no such game, no such option, or a value that the game refuses.
     """
     name, _, text = spec.partition(":")
+    if name in BRIDGES:
+        return cast("Game", importlib.import_module(f"games.{name}").bridge(text))
     make = _make(_module(name), name)
     options = _options(make, name, text)
     try:

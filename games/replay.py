@@ -1,0 +1,183 @@
+"""Foreign rules as a `Game`: a position is the moves that led to it, and an engine replays them.
+
+Foreign engines seldom have a sound copy, so none is asked for one: positions are reached by replay from the start.
+Two shortcuts are taken, both of them only remembered replays: the engine goes on from where it stands if it stands on
+a position's way, and what it said of recent positions is kept.
+Shapes: B positions, A actions, P players, T the most plies of a game, observations `[C, H, W]`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from games.rules import Positions
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an engine says of the position it stands on; `returns` are zero before the end."""
+
+    to_play: int
+    terminal: bool
+    returns: tuple[float, ...]
+    legal: npt.NDArray[np.bool_]
+    observation: npt.NDArray[np.float32]
+    picture: str
+
+
+class Engine(Protocol):
+    """Rules that are played forwards from the start."""
+
+    def restart(self) -> None:
+        """Go to the starting position, always the same."""
+
+    def play(self, action: int) -> None:
+        """Play a legal action."""
+
+    def facts(self) -> Facts:
+        """Describe where the engine stands."""
+
+    def action_name(self, action: int) -> str:
+        """An action in the engine's notation, different for each."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReplayedGame:
+    """A `Game` over an `Engine`. `remembered` bounds how many positions' facts are kept; 0 replays always."""
+
+    spec: str
+    engine: Engine
+    players: int
+    num_actions: int
+    observation_shape: tuple[int, int, int]
+    zero_sum: bool
+    max_plies: int
+    remembered: int = 20_000
+    _known: OrderedDict[bytes, Facts] = field(default_factory=OrderedDict)
+    _path: list[bytes] = field(default_factory=list)
+    _lock: Any = field(default_factory=threading.Lock)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from games.load import load
+
+        return load, (self.spec,)
+
+    @property
+    def dtype(self) -> np.dtype[np.void]:
+        header = [("to_play", "u1"), ("ply", "u2"), ("terminal", "u1"), ("returns", "f4", (self.players,))]
+        return np.dtype((np.record, [*header, ("moves", "u2", (self.max_plies,))]))
+
+    @property
+    def action_symmetries(self) -> npt.NDArray[np.int64]:
+        return np.arange(self.num_actions)[None]
+
+    def initial(self, batch: int = 1) -> Positions:
+        position = np.zeros(1, self.dtype)
+        position[0]["to_play"] = self._facts(np.zeros(0, np.uint16)).to_play
+        return np.repeat(position, batch)
+
+    def step(self, positions: Positions, actions: npt.ArrayLike) -> Positions:
+        out = self._checked(positions).copy()
+        chosen = np.asarray(actions, np.int64)
+        if chosen.shape != positions.shape:
+            raise ValueError(f"actions must have shape {positions.shape}, one for each position, got {chosen.shape}")
+        for row in np.flatnonzero(positions["terminal"] == 0):
+            action, ply = int(chosen[row]), int(out[row]["ply"])
+            legal = self._facts(out[row]["moves"][:ply]).legal
+            if not 0 <= action < self.num_actions or not legal[action]:
+                allowed = np.flatnonzero(legal).tolist()
+                raise ValueError(f"action {action} of row {row} is illegal in {self.spec}: allowed are {allowed}")
+            if ply == self.max_plies:
+                raise ValueError(f"games of {self.spec} are limited to {self.max_plies} plies")
+            out[row]["moves"][ply] = action
+            facts = self._facts(out[row]["moves"][: ply + 1])
+            out[row]["to_play"], out[row]["ply"], out[row]["terminal"] = facts.to_play, ply + 1, facts.terminal
+            out[row]["returns"] = facts.returns
+        return out
+
+    def legal_actions(self, positions: Positions) -> npt.NDArray[np.bool_]:
+        masks = np.zeros((len(positions), self.num_actions), np.bool_)
+        for row in np.flatnonzero(self._checked(positions)["terminal"] == 0):
+            masks[row] = self._of(positions[row]).legal
+        return masks
+
+    def observe(self, positions: Positions) -> npt.NDArray[np.float32]:
+        planes = np.zeros((len(positions), *self.observation_shape), np.float32)
+        for row, position in enumerate(self._checked(positions)):
+            planes[row] = self._of(position).observation
+        return planes
+
+    def transform(self, positions: Positions, symmetries: npt.ArrayLike) -> Positions:
+        indices = np.asarray(symmetries)
+        if np.any(indices != 0):
+            raise ValueError(f"symmetries must be in [0, 1), got {indices}")
+        return self._checked(positions).copy()
+
+    def rollout(
+        self, positions: Positions, seeds: npt.NDArray[np.uint64]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        if np.shape(seeds) != positions.shape:
+            raise ValueError(f"seeds must have shape {positions.shape}, one for each position, got {np.shape(seeds)}")
+        ends = self._checked(positions).copy()
+        for row, seed in enumerate(seeds):
+            rng = np.random.default_rng(int(seed))
+            while not ends[row]["terminal"]:
+                action = rng.choice(np.flatnonzero(self._of(ends[row]).legal))
+                ends[row] = self.step(ends[row : row + 1], [action])[0]
+        return ends["returns"].astype(np.float32), ends["ply"].astype(np.int64) - positions["ply"]
+
+    def action_name(self, action: int) -> str:
+        return self.engine.action_name(action)
+
+    def render(self, position: np.void) -> str:
+        moves = " ".join(str(int(move)) for move in position["moves"][: position["ply"]])
+        return "\n\n".join((f"moves {moves}", self._of(position).picture))
+
+    def parse(self, board: str) -> Positions:
+        words = board.partition("\n")[0].split()
+        if words[:1] != ["moves"] or not all(word.isascii() and word.isdigit() for word in words[1:]):
+            raise ValueError("a position begins with a line 'moves' and the numbers of the actions played")
+        position = self.initial()
+        for word in words[1:]:
+            if position[0]["terminal"]:
+                raise ValueError("the game was over before its last move")
+            position = self.step(position, [int(word)])
+        if self.render(position[0]).split() != board.split():
+            raise ValueError(f"these moves of {self.spec} lead elsewhere, to\n{self.render(position[0])}")
+        return position
+
+    def _checked(self, positions: Positions) -> Positions:
+        if positions.dtype != self.dtype or positions.ndim != 1:
+            raise ValueError(f"positions must be a one-dimensional array of {self.spec} positions")
+        return positions
+
+    def _of(self, position: np.void) -> Facts:
+        return self._facts(position["moves"][: position["ply"]])
+
+    def _facts(self, moves: npt.NDArray[np.uint16]) -> Facts:
+        """What the engine says after `moves`; remembered, gone on to, or replayed."""
+        key = moves.tobytes()
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+            stands = self._path[0] if self._path and self.remembered else b""
+            if not stands or not key.startswith(stands):
+                self.engine.restart()
+                stands = b""
+            self._path.clear()  # a failure on the way leaves the engine nowhere
+            for move in moves[len(stands) // 2 :]:
+                self.engine.play(int(move))
+            self._path.append(key)
+            facts = self.engine.facts()
+            if self.remembered:
+                self._known[key] = facts
+                if len(self._known) > self.remembered:
+                    self._known.popitem(last=False)
+        return facts
