@@ -17,6 +17,7 @@ import numpy as np
 from games import Game
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
+from training.fields import above_zero, at_least, at_most_one, one_of, parse
 
 Accelerator = Literal["cpu", "cuda"]
 Precision = Literal["float", "int8"]
@@ -66,11 +67,11 @@ class SelfPlayConfig:
             )
         if self.dial.seconds is not None:
             raise ValueError(f"dial must be given in simulations in self-play, got {self.dial.seconds} s: seconds vary")
-        _at_least(self, 1, "fast_simulations", "games", "slots")
-        _at_least(self, 0, "temperature_plies", "opening_plies", "cache_megabytes")
-        _one_of(self, "precision", Precision)
-        _above_zero(self, "full_fraction", "c_puct", "temperature", "noise_total")
-        _at_most_one(self, "full_fraction", "noise_fraction", "opening_fraction")
+        at_least(self, 1, "fast_simulations", "games", "slots")
+        at_least(self, 0, "temperature_plies", "opening_plies", "cache_megabytes")
+        one_of(self, "precision", Precision)
+        above_zero(self, "full_fraction", "c_puct", "temperature", "noise_total")
+        at_most_one(self, "full_fraction", "noise_fraction", "opening_fraction")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +87,8 @@ class ReplayConfig:
     samples_per_position: float = 4.0
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "capacity")
-        _above_zero(self, "samples_per_position")
+        at_least(self, 1, "capacity")
+        above_zero(self, "samples_per_position")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,11 +120,11 @@ class LearnerConfig:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        _one_of(self, "accelerator", Accelerator)
-        _at_least(self, 1, "batch", "threads")
-        _at_least(self, 0, "weight_decay", "ema_decay", "outcome_weight")
-        _above_zero(self, "learning_rate", "final_learning_rate", "clip", "value_weight")
-        _at_most_one(self, "learning_rate", "final_learning_rate", "outcome_weight")
+        one_of(self, "accelerator", Accelerator)
+        at_least(self, 1, "batch", "threads")
+        at_least(self, 0, "weight_decay", "ema_decay", "outcome_weight")
+        above_zero(self, "learning_rate", "final_learning_rate", "clip", "value_weight")
+        at_most_one(self, "learning_rate", "final_learning_rate", "outcome_weight")
         if self.ema_decay >= 1:
             raise ValueError(f"ema_decay must be below 1, got {self.ema_decay}")
 
@@ -146,9 +147,9 @@ class EvaluationConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "anchors", tuple(self.anchors))
-        _at_least(self, 0, "every")
-        _at_least(self, 2, "games")
-        _at_least(self, 1, "simulations")
+        at_least(self, 0, "every")
+        at_least(self, 2, "games")
+        at_least(self, 1, "simulations")
         if self.games % 2:
             raise ValueError(f"games must be even, so that both seats are played equally, got {self.games}")
 
@@ -173,13 +174,13 @@ class Config:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _at_least(self, 1, "generations")
-        _at_least(self, 0, "workers", "seed")
+        at_least(self, 1, "generations")
+        at_least(self, 0, "workers", "seed")
 
 
 def quick(game: Game) -> Config:
     """A first agent within minutes on two cores."""
-    return _sized(game, generations=24, games=128)
+    return _sized(game, generations=20, games=192)
 
 
 def standard(game: Game) -> Config:
@@ -240,47 +241,4 @@ def to_json(config: Config) -> dict[str, Any]:
 
 def from_json(value: Any) -> Config:
     """The configuration written by `to_json`. Raises ValueError on unknown keys, wrong types and refused values."""
-    return typing.cast(Config, _parse(Config, value, "config"))
-
-
-def _parse(kind: Any, value: Any, name: str) -> Any:
-    """Read JSON `value` as `kind`: a dataclass, `int`, `float`, an optional one, or a tuple of strings."""
-    if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        if not isinstance(value, dict) or not value.keys() <= hints.keys():
-            unknown = sorted(value.keys() - hints.keys()) if isinstance(value, dict) else value
-            raise ValueError(f"{name} has no {unknown}: its keys are {', '.join(hints)}")
-        return typing.cast(Any, kind)(**{key: _parse(hints[key], item, f"{name}.{key}") for key, item in value.items()})
-    if typing.get_origin(kind) is types.UnionType:
-        return None if value is None else _parse(typing.get_args(kind)[0], value, name)
-    if typing.get_origin(kind) is Literal:
-        return value
-    if typing.get_origin(kind) is tuple:
-        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-            return tuple(value)
-    elif type(value) is kind or (kind is float and type(value) is int):
-        return kind(value)
-    raise ValueError(f"{name} must be {getattr(kind, '__name__', kind)}, got {value!r}")
-
-
-def _one_of(config: Any, name: str, kind: Any) -> None:
-    if getattr(config, name) not in typing.get_args(kind):
-        raise ValueError(f"{name} must be one of {', '.join(typing.get_args(kind))}, got {getattr(config, name)!r}")
-
-
-def _at_least(config: Any, least: int, *names: str) -> None:
-    for name in names:
-        if not getattr(config, name) >= least:
-            raise ValueError(f"{name} must be at least {least}, got {getattr(config, name)}")
-
-
-def _above_zero(config: Any, *names: str) -> None:
-    for name in names:
-        if not 0 < getattr(config, name) < float("inf"):
-            raise ValueError(f"{name} must be positive, got {getattr(config, name)}")
-
-
-def _at_most_one(config: Any, *names: str) -> None:
-    for name in names:
-        if not 0 <= getattr(config, name) <= 1:
-            raise ValueError(f"{name} must be between 0 and 1, got {getattr(config, name)}")
+    return typing.cast(Config, parse(Config, value, "config"))

@@ -67,6 +67,7 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
     fabric = Fabric(accelerator=config.learner.accelerator, devices=1)
     module, optimizer = fabric.setup(learner, learner.configure_optimizers())
     done = state.restore(run, learner, optimizer, replay)
+    state.check_space(run, replay, learner)
     if done == 0:
         _save_agent(run, game, config, learner, replay, 0)
     observer.started(game, config, run, done)

@@ -209,6 +209,20 @@ def test_tic_tac_toe_is_learned(tmp_path: Path, tiny: Config) -> None:
     assert match.score > 0.8
 
 
+def test_playing_imports_nothing_of_training(reference: tuple[Path, Recorder]) -> None:
+    program = """
+import sys
+import numpy as np
+import games
+from hybrid import agents
+game = games.load("tic_tac_toe")
+agents.load(sys.argv[1] + "?dial=0.5", game).decide(game.initial(), np.zeros(1, np.uint64))
+print(sorted(name for name in sys.modules if name.partition(".")[0] in ("training", "lightning", "torch")))
+"""
+    command = [sys.executable, "-c", program, str(reference[0])]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 TRAIN = """
 import sys
 import games
