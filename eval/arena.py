@@ -55,9 +55,9 @@ def play_fixtures(
     """Play `fixtures` and yield each game as it ends.
 
     The next fixture is taken when fewer than `concurrent` games are in progress; None says that none is at hand at
-    the moment, and is asked for again after the next move. Every side of every game has a number of its own, which
-    agents are told as `games`, so that an agent that meets itself keeps two memories. Without `memory` agents are not
-    told, and decide afresh at every move.
+    the moment, and is asked for again after the next move. Without `memory` agents decide afresh at every move.
+    With it they are told as `games` a number that every side of every game has of its own, so that an agent that meets
+    itself keeps two memories.
 
     Raises:
         ValueError: `concurrent` is not positive, an agent chooses an illegal move, or an opening ends its game.

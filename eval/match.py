@@ -137,6 +137,7 @@ def play(
     *,
     opening_plies: int = 4,
     concurrent: int = 64,
+    memory: bool = False,
     progress: Callable[[Record], None] | None = None,
 ) -> Match:
     """Play a match: every seeded random opening once in every seating of the agents.
@@ -148,6 +149,8 @@ def play(
         rng: draws the openings and the seed of the decisions.
         opening_plies: length of the openings; see `eval.openings.draw`.
         concurrent: how many games are played at once. It changes no game, only speed.
+        memory: whether agents are told which game a position is from, so that they may reuse what they found at earlier
+            moves. How much they remember may depend on how many games are played at once; without it nothing does.
         progress: called with each game as it finishes.
 
     Raises:
@@ -166,7 +169,7 @@ def play(
         for order in orders
     ]
     finished = []
-    for record in play_fixtures(game, agents, fixtures, concurrent=concurrent):
+    for record in play_fixtures(game, agents, fixtures, concurrent=concurrent, memory=memory):
         finished.append(record)
         if progress is not None:
             progress(record)

@@ -53,7 +53,7 @@ class Crew:
         agents = {number: self.loader(spec, game) for number, spec in self.agents.items()}
         anyone = next(iter(agents.values()))
         seated: Sequence[Agent] = [agents.get(number, anyone) for number in range(max(agents) + 1)]
-        return lambda fixtures: play_fixtures(game, seated, fixtures, concurrent=self.concurrent, memory=False)
+        return lambda fixtures: play_fixtures(game, seated, fixtures, concurrent=self.concurrent)
 
 
 def play_queue(crew: Crew, queue: Queue, workers: int) -> Iterator[Record]:

@@ -27,11 +27,14 @@ class Player:
     name: str
     choose: Chooser
     calls: list[int] = field(default_factory=list)
+    remembered: dict[int, list[int]] = field(default_factory=dict)
 
     def decide(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
         self.calls.append(len(positions))
+        for game, ply in zip([] if games is None else games.tolist(), positions["ply"].tolist(), strict=False):
+            self.remembered.setdefault(game, []).append(ply)
         legal = self.game.legal_actions(positions)
         count = len(positions)
         return Decisions(

@@ -17,6 +17,7 @@ from eval.arena import Fixture, play_fixtures
 from eval.match import Match, play, seatings
 from eval.records import Record
 from games.rules import LiftedGame, lift
+from hybrid import agents as agents_of
 from tests.eval import players
 
 TIC_TAC_TOE = games.load("tic_tac_toe")
@@ -68,6 +69,26 @@ def test_all_positions_of_an_agent_are_decided_in_one_call() -> None:
         assert match.costs(number).evaluations == sum(agent.calls)
         assert match.costs(number).plies == 2 * sum(agent.calls)
         assert match.costs(number).seconds == pytest.approx(0.001 * sum(agent.calls))
+
+
+def test_agents_with_memory_know_the_sides_of_their_games_apart() -> None:
+    agents = [players.load(name, TIC_TAC_TOE) for name in ("dice", "first")]
+    play(TIC_TAC_TOE, agents, 20, np.random.default_rng(0))
+    assert not agents[0].remembered
+    play(TIC_TAC_TOE, agents, 20, np.random.default_rng(0), memory=True, concurrent=3)
+    assert len(agents[0].remembered) == len(agents[1].remembered) == 20
+    assert not agents[0].remembered.keys() & agents[1].remembered.keys()
+    for plies in agents[0].remembered.values():
+        assert plies == list(range(plies[0], plies[-1] + 1, 2))
+
+
+def test_search_agents_play_the_same_games_however_they_are_batched() -> None:
+    game = games.load("connect_four")
+    found = []
+    for size in (64, 7):
+        agents = [agents_of.load(spec, game) for spec in ("mcts?simulations=30", "mcts?simulations=10")]
+        found.append(_without_time(play(game, agents, 20, np.random.default_rng(0), concurrent=size)))
+    assert found[0] == found[1]
 
 
 def test_deterministic_agents_without_openings_play_two_games_and_the_match_says_so() -> None:
