@@ -44,11 +44,12 @@ def make(rows: int = 6, columns: int = 7, connect: int = 4) -> LiftedGame:
             mask[a] = ((s.stones[0] | s.stones[1]) >> np.uint64(a * height + rows - 1)) & np.uint64(1) == 0
 
     def observe(s: Any, planes: Any) -> None:
-        for a in range(columns):
-            for row in range(rows):
-                bit = np.uint64(a * height + row)
-                planes[0, rows - 1 - row, a] = (s.stones[s.to_play] >> bit) & np.uint64(1)
-                planes[1, rows - 1 - row, a] = (s.stones[1 - s.to_play] >> bit) & np.uint64(1)
+        own, other = s.stones[s.to_play], s.stones[1 - s.to_play]
+        for row in range(rows):
+            for a in range(columns):
+                bit = np.uint64(a * height + rows - 1 - row)
+                planes[0, row, a] = (own >> bit) & np.uint64(1)
+                planes[1, row, a] = (other >> bit) & np.uint64(1)
 
     def transform(s: Any, k: int, t: Any) -> None:
         column = np.uint64((1 << height) - 1)

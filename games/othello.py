@@ -78,9 +78,11 @@ def make(size: int = 8) -> LiftedGame:
         mask[passing] = (s.sets[2, 0] | s.sets[2, 1]) == 0
 
     def observe(s: Any, planes: Any) -> None:
-        for cell in range(passing):
-            planes[0, cell // size, cell % size] = contains(s.sets[s.to_play], cell)
-            planes[1, cell // size, cell % size] = contains(s.sets[1 - s.to_play], cell)
+        for plane in range(2):
+            player = s.to_play ^ plane
+            words = s.sets[player, 0], s.sets[player, 1]
+            for cell in range(passing):
+                planes[plane, cell // size, cell % size] = contains(words, cell)
 
     def transform(s: Any, k: int, t: Any) -> None:
         t.sets[:] = 0
