@@ -13,7 +13,6 @@ Shapes: G games, n agents, K clusters; parameters `[n + 2]` are θ, η and ln ν
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -253,8 +252,3 @@ def _clusters_of_agents(outcomes: Outcomes) -> npt.NDArray[np.int64]:
     """How many clusters each agent played in, `[n]`."""
     pairs = np.concatenate(([outcomes.first, outcomes.clusters], [outcomes.second, outcomes.clusters]), axis=1)
     return np.bincount(np.unique(pairs, axis=1)[0], minlength=len(outcomes.agents))
-
-
-def standings(ratings: Ratings) -> Sequence[str]:
-    """The agents, best first."""
-    return [ratings.agents[k] for k in np.argsort(-ratings.elo, kind="stable")]
