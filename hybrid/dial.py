@@ -23,8 +23,8 @@ class Dial:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        if self.simulations < 0:
-            raise ValueError(f"simulations must be at least 0, got {self.simulations}")
+        if not isinstance(self.simulations, int) or self.simulations < 0:
+            raise ValueError(f"simulations must be a whole number, at least 0, got {self.simulations!r}")
         for name, weight in (("prior_weight", self.prior_weight), ("value_weight", self.value_weight)):
             if not 0.0 <= weight <= 1.0:
                 raise ValueError(f"{name} must be between 0 and 1, got {weight}")
@@ -46,7 +46,9 @@ class Dial:
             return cls(simulations=0)
         if position < 0.5:
             budget = round(simulations ** (2.0 * position))
-            return cls(simulations=budget, seconds=None if seconds is None else seconds * 64.0 ** (2.0 * position - 1.0))
+            return cls(
+                simulations=budget, seconds=None if seconds is None else seconds * 64.0 ** (2.0 * position - 1.0)
+            )
         weight = 2.0 * (1.0 - position)
         return cls(simulations=simulations, prior_weight=weight, value_weight=weight, seconds=seconds)
 

@@ -140,6 +140,12 @@ class Search:
         self._evaluate(at, leaves, simulations)
         loops.backup(tree, at, leaves, parallel, self.game.zero_sum, self.done, self.over)
 
+    def try_out(self, position: Positions) -> None:
+        """Search `position` `[1]` by a few simulations in row 0, so that all that a search compiles is in memory."""
+        self.begin(np.zeros(1, np.int64), position, np.zeros(1, np.uint64), 2)
+        self.run()
+        self.decisions(np.zeros(1, np.int64))
+
     def run(self, until: float | None = None) -> None:
         """Advance until every row is finished; all are once `time.perf_counter()` passes `until`.
 
@@ -292,5 +298,6 @@ class Search:
             capacity = min(max(nodes, 2 * capacity), self.config.max_nodes)
             self.tree = grow(self.tree, capacity)
             positions = np.empty((len(self.positions), capacity), self.game.dtype)
-            positions[:, : self.positions.shape[1]] = self.positions
+            for row, used in enumerate(self.tree.size.tolist()):
+                positions[row, :used] = self.positions[row, :used]
             self.positions = positions

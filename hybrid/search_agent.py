@@ -42,6 +42,7 @@ class SearchAgent:
             raise ValueError(f"{name!r} has no network, which {config.dial} consults")
         self._search: Search | None = None
         self._rows: dict[int, int] = {}
+        self._warm = False
 
     def decide(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
@@ -53,7 +54,7 @@ class SearchAgent:
         if not self.config.dial.searches:
             decisions = self._consult(positions)
         elif self.config.dial.seconds is not None:
-            return concatenate([self._decide_timed(positions, seeds, games, row) for row in range(len(positions))])
+            return self._decide_timed(positions, seeds, games, self.config.dial.seconds)
         else:
             size = self._batch()
             parts = [slice(first, first + size) for first in range(0, len(positions), size)]
@@ -88,18 +89,24 @@ class SearchAgent:
         return search.decisions(rows)
 
     def _decide_timed(
-        self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None, row: int
+        self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None, budget: float
     ) -> Decisions:
-        """Search one position until the time is up, counted from here."""
-        start = time.perf_counter()
-        budget = self.config.dial.seconds
-        assert budget is not None
-        one = slice(row, row + 1)
-        rows = self._assign(1, None if games is None else games[one])
-        search = self._ready(1)
-        search.begin(rows, positions[one], seeds[one])
-        search.run(until=start + budget)
-        return replace(search.decisions(rows), seconds=np.array([time.perf_counter() - start]))
+        """Search one position after another, each for `budget` seconds."""
+        rows = self._assign(len(positions), games)
+        search = self._ready(len(positions))
+        if not self._warm:
+            # Loading or compiling the kernels is no part of anybody's time to think.
+            Search(self.game, self.evaluator, self.config, 1).try_out(positions[:1])
+            self._warm = True
+        decided = []
+        for index in range(len(positions)):
+            start = time.perf_counter()
+            one = slice(index, index + 1)
+            search.begin(rows[one], positions[one], seeds[one])
+            search.run(until=start + budget)
+            decisions = search.decisions(rows[one])
+            decided.append(replace(decisions, seconds=np.array([time.perf_counter() - start])))
+        return concatenate(decided)
 
     def _ready(self, rows: int) -> Search:
         """The search, with at least `rows` rows; making a larger one drops the trees of the smaller."""

@@ -80,10 +80,11 @@ def allocate(rows: int, nodes: int, actions: int, players: int) -> Tree:
 
 def grow(tree: Tree, nodes: int) -> Tree:
     """The same trees with room for `nodes` nodes a row."""
-    rows, old, actions = tree.edge.shape
+    rows, _, actions = tree.edge.shape
     larger = allocate(rows, nodes, actions, tree.value.shape[2])
-    for name in ("node", "total", "value", "edge"):
-        getattr(larger, name)[:, :old] = getattr(tree, name)
+    for row, used in enumerate(tree.size.tolist()):
+        for name in ("node", "total", "value", "edge"):
+            getattr(larger, name)[row, :used] = getattr(tree, name)[row, :used]
     larger.size[:] = tree.size
     return larger
 
