@@ -59,7 +59,7 @@ def analyse(game: Game, position: Positions, agent: Agent, seed: int = 0) -> Ana
         return Analysis(decision=decision, legal=legal, variation=[])
     variation, improved, regularised = [], None, None
     if agent.search is not None:
-        variation = agent.search.variation(0)
+        variation = agent.search.forest.variation(0)
         improved, regularised = agent.search.policies(0)
     policy, values = _ask(game, agent.evaluator, position) if agent.evaluator is not None else (None, None)
     return Analysis(

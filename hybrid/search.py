@@ -17,10 +17,11 @@ from games import Game, LiftedGame, Positions
 from hybrid import direct
 from hybrid.agent import Decisions, Root
 from hybrid.evaluate import Evaluator, UniformEvaluator
+from hybrid.forest import Forest
 from hybrid.search_config import SearchConfig
 from hybrid.search_kernels import kernels
 from hybrid.strategy import Strategy
-from hybrid.tree import allocate, bytes_per_node, grow
+from hybrid.tree import Tree
 
 __all__ = ["Search", "SearchConfig"]
 
@@ -50,8 +51,7 @@ class Search:
         self.game = game
         self.config = config
         self.evaluator = evaluator if config.dial.consults_network else None
-        self.tree = allocate(rows, 1, game.num_actions, game.players)
-        self.positions: Positions = np.empty((rows, 0), game.dtype)
+        self.forest = Forest(game, rows, config.max_nodes)
         self.seeds = np.zeros(rows, np.uint64)
         self.budget = np.zeros(rows, np.int64)
         self.done = np.zeros(rows, np.int64)
@@ -64,14 +64,19 @@ class Search:
         self._fused = knows_nothing and isinstance(game, LiftedGame) and config.parallel_leaves == 1
 
     @property
+    def tree(self) -> Tree:
+        """The statistics of all rows."""
+        return self.forest.tree
+
+    @property
+    def positions(self) -> Positions:
+        """`[B, N]` the positions at the nodes."""
+        return self.forest.positions
+
+    @property
     def finished(self) -> npt.NDArray[np.bool_]:
         """`[B]` rows whose search is over: budget spent, time up, root proven or no room left."""
         return self.over | (self.done >= self.budget)
-
-    @property
-    def node_bytes(self) -> int:
-        """Memory of one node."""
-        return bytes_per_node(self.game.num_actions, self.game.players, self.game.dtype.itemsize)
 
     def clear(self, rows: npt.NDArray[np.int64]) -> None:
         """Forget the trees of `rows`."""
@@ -109,8 +114,11 @@ class Search:
         self.budget[rows] = budget
         self.done[rows] = self.evaluations[rows] = self.plies[rows] = 0
         for index, row in enumerate(rows.tolist()):
-            self._root(row, positions[index : index + 1], noise_seeds is not None)
-        self._reserve(int(self.tree.size[rows].max(initial=0) + min(self.budget[rows].max(initial=0), _CHUNK)) + 1)
+            if not self._may_reuse(row, positions[index : index + 1], noise_seeds is not None):
+                self.tree.size[row] = 0
+        self.forest.reserve(
+            int(self.tree.size[rows].max(initial=0) + min(self.budget[rows].max(initial=0), _CHUNK)) + 1
+        )
         self.noise[rows] = 0 if noise_seeds is None else noise_seeds
         fresh = rows[self.tree.size[rows] == 0]
         order = np.flatnonzero(self.tree.size[rows] == 0)
@@ -198,18 +206,6 @@ class Search:
             root=Root(prior=prior, visits=visits, q=q, proven=proven, network_policy=network if consulted else None),
         )
 
-    def variation(self, row: int) -> list[int]:
-        """The principal variation of a row: from the root, the most visited actions, while they were searched."""
-        actions, node = [], 0
-        while (edges := self.tree.node["edges"][row, node]) > 0:
-            branches = self.tree.edge[row, node, :edges]
-            best = branches[np.argmax(branches["visits"])]
-            if best["visits"] == 0:
-                break
-            actions.append(int(best["action"]))
-            node = int(best["child"])
-        return actions
-
     def policies(self, row: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """The improved and the regularised policy `[A]` of a row's root, each what its `Target` says."""
         improved, regularised = np.zeros((2, self.game.num_actions))
@@ -255,25 +251,16 @@ class Search:
             prior[:] = (1.0 - self.config.noise_fraction) * prior + self.config.noise_fraction * noise
             self.tree.node["explored"][row, 0] = prior[self.tree.edge["visits"][row, 0, :edges] > 0].sum()
 
-    def _root(self, row: int, position: Positions, noisy: bool) -> None:
-        """Cut the row's tree down to `position`, or empty it where it is not there or noise would be added twice."""
-        size = int(self.tree.size[row])
-        if not self.config.reuse or self.config.strategy == Strategy.GUMBEL or size == 0:
-            self.tree.size[row] = 0
-            return
-        stored = self.positions[row, :size].view(np.uint8).reshape(size, -1)
-        matches = np.flatnonzero((stored == position.view(np.uint8)).all(axis=1))
-        found = max(matches.tolist(), key=lambda node: self.tree.node["visits"][row, node], default=-1)
-        noise_twice = found == 0 and (noisy or self.noise[row] != 0)
-        if found < 0 or self.tree.node["edges"][row, found] == 0 or noise_twice:
-            self.tree.size[row] = 0
-            return
-        kept = np.empty(size, np.int32)
-        count = kernels().reroot(self.tree, row, found, kept)
-        if count + self.budget[row] >= self.config.max_nodes and self.config.dial.seconds is None:
-            self.tree.size[row] = 0
-            return
-        self.positions[row, :count] = self.positions[row, kept[:count]]
+    def _may_reuse(self, row: int, position: Positions, noisy: bool) -> bool:
+        """Cut the row's tree down to `position`, if it is there, has room and would not get noise a second time."""
+        if not self.config.reuse or self.config.strategy == Strategy.GUMBEL:
+            return False
+        node = self.forest.find(row, position)
+        if node < 0 or (node == 0 and (noisy or self.noise[row] != 0)):
+            return False
+        self.forest.reroot(row, node)
+        timed = self.config.dial.seconds is not None
+        return timed or int(self.tree.size[row] + self.budget[row]) < self.config.max_nodes
 
     def _noise_due(self) -> bool:
         """Whether a root is yet to be expanded that noise will be added to."""
@@ -288,16 +275,5 @@ class Search:
         rows = np.flatnonzero(~self.finished)
         size = int(self.tree.size[rows].max(initial=0))
         left = int((self.budget[rows] - self.done[rows]).max(initial=0))
-        self._reserve(size + min(simulations, left))
+        self.forest.reserve(size + min(simulations, left))
         return rows, min(simulations, self.positions.shape[1] - size)
-
-    def _reserve(self, nodes: int) -> None:
-        """Make room for `nodes` nodes a row, up to `max_nodes`."""
-        capacity = self.positions.shape[1]
-        if capacity < min(nodes, self.config.max_nodes):
-            capacity = min(max(nodes, 2 * capacity), self.config.max_nodes)
-            self.tree = grow(self.tree, capacity)
-            positions = np.empty((len(self.positions), capacity), self.game.dtype)
-            for row, used in enumerate(self.tree.size.tolist()):
-                positions[row, :used] = self.positions[row, :used]
-            self.positions = positions

@@ -76,7 +76,7 @@ class SearchAgent:
     def _batch(self) -> int:
         """How many rows of trees fit the memory, reused parts included."""
         search = self._ready(1)
-        return max(1, MEMORY // (search.node_bytes * 2 * (self.config.dial.simulations + 2)))
+        return max(1, MEMORY // (search.forest.node_bytes * 2 * (self.config.dial.simulations + 2)))
 
     def _decide(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None

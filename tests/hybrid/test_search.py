@@ -291,7 +291,7 @@ def test_node_bytes_are_what_the_arrays_take() -> None:
     for dial in (Dial(simulations=50), Dial.at(1.0, simulations=50)):
         search = searched(game, HashEvaluator(game), SearchConfig(dial=dial), game.initial(1), seeds(1))
         taken = sum(array.nbytes for array in search.tree if array.ndim > 1) + search.positions.nbytes
-        assert taken == search.positions.shape[1] * search.node_bytes
+        assert taken == search.forest.capacity * search.forest.node_bytes
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""Where search trees live: their statistics and positions, room for more nodes, and what is kept between moves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from games import Game, Positions
+from hybrid.search_kernels import kernels
+from hybrid.tree import Tree, allocate, bytes_per_node, grow
+
+
+class Forest:
+    """B trees of one game, with the position at every node.
+
+    Attributes:
+        tree: the statistics.
+        positions: `[B, N]`.
+        node_bytes: memory of one node; it is touched only as nodes come into use.
+    """
+
+    def __init__(self, game: Game, rows: int, max_nodes: int) -> None:
+        """Make `rows` empty trees that never grow beyond `max_nodes` nodes each."""
+        self.tree: Tree = allocate(rows, 1, game.num_actions, game.players)
+        self.positions: Positions = np.empty((rows, 1), game.dtype)
+        self.node_bytes = bytes_per_node(game.num_actions, game.players, game.dtype.itemsize)
+        self._max_nodes = max_nodes
+
+    @property
+    def capacity(self) -> int:
+        """N, the nodes that each row has room for."""
+        return int(self.positions.shape[1])
+
+    def reserve(self, nodes: int) -> None:
+        """Make room for `nodes` nodes a row, up to the bound."""
+        if self.capacity >= min(nodes, self._max_nodes):
+            return
+        capacity = min(max(nodes, 2 * self.capacity), self._max_nodes)
+        positions = np.empty((len(self.positions), capacity), self.positions.dtype)
+        for row, used in enumerate(self.tree.size.tolist()):
+            positions[row, :used] = self.positions[row, :used]
+        self.tree = grow(self.tree, capacity)
+        self.positions = positions
+
+    def find(self, row: int, position: Positions) -> int:
+        """The most visited expanded node of a row that holds `position` `[1]`; -1 if there is none."""
+        size = int(self.tree.size[row])
+        stored = self.positions[row, :size].view(np.uint8).reshape(size, -1)
+        matches = np.flatnonzero((stored == position.view(np.uint8)).all(axis=1))
+        nodes = self.tree.node[row]
+        return max((n for n in matches.tolist() if nodes[n]["edges"] > 0), key=lambda n: nodes[n]["visits"], default=-1)
+
+    def reroot(self, row: int, node: int) -> None:
+        """Make `node` the root of its row and drop what is not below it."""
+        kept = np.empty(int(self.tree.size[row]), np.int32)
+        count = kernels().reroot(self.tree, row, node, kept)
+        self.positions[row, :count] = self.positions[row, kept[:count]]
+
+    def variation(self, row: int) -> list[int]:
+        """The principal variation of a row: from the root, the most visited actions, while they were searched."""
+        actions, node = [], 0
+        while (edges := self.tree.node["edges"][row, node]) > 0:
+            branches = self.tree.edge[row, node, :edges]
+            best = branches[np.argmax(branches["visits"])]
+            if best["visits"] == 0:
+                break
+            actions.append(int(best["action"]))
+            node = int(best["child"])
+        return actions
