@@ -44,7 +44,7 @@ class Forest:
     def find(self, row: int, position: Positions) -> int:
         """The most visited expanded node of a row that holds `position` `[1]`; -1 if there is none."""
         size = int(self.tree.size[row])
-        stored = self.positions[row, :size].view(np.uint8).reshape(size, -1)
+        stored = self.positions[row, :size].view(np.uint8).reshape(size, self.positions.dtype.itemsize)
         matches = np.flatnonzero((stored == position.view(np.uint8)).all(axis=1))
         nodes = self.tree.node[row]
         return max((n for n in matches.tolist() if nodes[n]["edges"] > 0), key=lambda n: nodes[n]["visits"], default=-1)
