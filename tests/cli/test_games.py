@@ -35,6 +35,7 @@ def make(target: int = 10):
 def test_games_lists_connect_four_as_it_is(hybrid: Hybrid, tmp_path: Path) -> None:
     assert hybrid("games", "--json", tmp_path / "games.json").code == 0
     games = {game["name"]: game for game in read(tmp_path / "games.json")["games"]}
+    assert games["connect_four"].pop("summary")
     assert games["connect_four"] == {
         "name": "connect_four",
         "options": {"rows": 6, "columns": 7, "connect": 4},

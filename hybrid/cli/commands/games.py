@@ -9,6 +9,8 @@ from hybrid.cli.output import Outcome, console, table
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
+    from games.load import Listing
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `hybrid games`: it has none of its own."""
@@ -16,36 +18,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(*, seed: int) -> Outcome:
     """Show every game; listing them draws nothing at random, so `seed` is without effect."""
-    found = [_describe(name) for name in _names()]
-    listing = table(
-        "", "game", "options (defaults)", "players", "actions", "observation C x H x W", "symmetries", left=2
-    )
-    for game in found:
-        options = ", ".join(f"{key}={value}" for key, value in game["options"].items())
-        shape = " x ".join(map(str, game["observation_shape"]))
-        listing.add_row(
-            game["name"], options, str(game["players"]), str(game["actions"]), shape, str(game["symmetries"])
-        )
-    console().print(listing)
-    return Outcome({"games": found})
-
-
-def _names() -> list[str]:
     from games import names
+    from games.load import listing
 
-    return names()
+    found = [listing(name) for name in names()]
+    columns = ("game", "options (defaults)", "players", "actions", "observation C x H x W", "symmetries")
+    shown = table("", *columns, left=2)
+    for game in found:
+        options = ", ".join(f"{option.name}={option.default}" for option in game.options)
+        shape = " x ".join(map(str, game.observation_shape))
+        shown.add_row(game.name, options, str(game.players), str(game.actions), shape, str(game.symmetries))
+    console().print(shown)
+    return Outcome({"games": [_as_json(game) for game in found]})
 
 
-def _describe(name: str) -> dict[str, Any]:
-    """A game's sizes with its default options."""
-    from games.load import load, options
-
-    game = load(name)
-    return {
-        "name": name,
-        "options": options(name),
-        "players": game.players,
-        "actions": game.num_actions,
-        "observation_shape": list(game.observation_shape),
-        "symmetries": len(game.action_symmetries),
-    }
+def _as_json(game: Listing) -> dict[str, Any]:
+    return {**vars(game), "options": {option.name: option.default for option in game.options}}
