@@ -126,7 +126,7 @@ class SearchAgent:
         if len(set(wanted)) != count:
             raise ValueError(f"games must name each game once, got {wanted}")
         # Room for all games of a usual batch at once: making more later would drop the trees of those in progress.
-        usual = min(ROWS, self._batch())
+        usual = min(ROWS, self._batch()) if self.config.dial.seconds is None else 1
         capacity = len(self._ready(max(self.game.players * count, usual)).seeds)
         known = {game: self._rows.pop(game) for game in wanted if game in self._rows}
         free = [row for row in range(capacity) if row not in known.values() and row not in self._rows.values()]
