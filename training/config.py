@@ -108,12 +108,12 @@ class LearnerConfig:
         threads: torch's threads on the CPU, on whose number the last bits of the weights depend.
     """
 
-    batch: int = 256
+    batch: int = 64
     learning_rate: float = 2e-3
     final_learning_rate: float = 2e-4
     weight_decay: float = 1e-4
     clip: float = 1.0
-    ema_decay: float = 0.995
+    ema_decay: float = 0.998
     outcome_weight: float = 0.5
     value_weight: float = 1.0
     accelerator: Accelerator = "cpu"
