@@ -69,13 +69,17 @@ def log_prior(tree, b, node, slot):
 
 @njit
 def improved_policy(tree, b, node, c_visit, c_scale, policy):
-    """Fill `policy` with softmax(log prior + σ(completed Q)), Gumbel's equation 11; proven losses get nothing."""
+    """Fill `policy` with softmax(log prior + σ(completed Q)), Gumbel's equation 11.
+
+    Proven losses get nothing, unless there is nothing else.
+    """
     completed_q(tree, b, node, policy)
     most = most_visits(tree, b, node)
+    lost = tree.node[b, node].solved == 1 and tree.value[b, node, tree.node[b, node].to_play] == -1.0
     peak = -np.inf
     for slot in range(tree.node[b, node].edges):
         policy[slot] = log_prior(tree, b, node, slot) + sigma(policy[slot], most, c_visit, c_scale)
-        if tree.edge[b, node, slot].proof == -1.0:
+        if tree.edge[b, node, slot].proof == -1.0 and not lost:
             policy[slot] = -np.inf
         peak = max(peak, policy[slot])
     total = 0.0
@@ -90,32 +94,32 @@ def improved_policy(tree, b, node, c_visit, c_scale, policy):
 def regularised_policy(tree, b, node, c_puct, policy):
     """Fill `policy` with Grill's π̄ = λ prior / (α − q), equation 9, with λ = c √N / (|A| + N), equation 5.
 
-    α makes it sum to 1; it lies between the largest q + λ prior and the largest q + λ, and is found by bisection.
-    Unvisited edges have the mixed value of `completed_q`. Without simulations it is the prior.
+    α makes it sum to 1; how far it lies above the largest q, at most λ, is found by bisection. Unvisited edges have the
+    mixed value of `completed_q`. Without simulations it is the prior.
     """
     edges = tree.node[b, node].edges
     simulations = tree.node[b, node].visits - 1
+    for slot in range(edges):
+        policy[slot] = max(np.float64(tree.edge[b, node, slot].prior), 1e-30)
+    if simulations == 0:
+        return
     weight = c_puct * math.sqrt(simulations) / (edges + simulations)
     q = np.empty(edges)
     completed_q(tree, b, node, q)
-    low = -np.inf
-    high = -np.inf
-    for slot in range(edges):
-        low = max(low, q[slot] + weight * np.float64(tree.edge[b, node, slot].prior))
-        high = max(high, q[slot] + weight)
-    for _ in range(60):
-        alpha = 0.5 * (low + high)
+    best = q.max()
+    low = 0.0
+    high = weight
+    for _ in range(160):  # for the best edge may have a prior of almost nothing
+        above = 0.5 * (low + high)
         total = 0.0
         for slot in range(edges):
-            total += weight * tree.edge[b, node, slot].prior / (alpha - q[slot])
+            total += weight * policy[slot] / (above + (best - q[slot]))
         if total > 1.0:
-            low = alpha
+            low = above
         else:
-            high = alpha
+            high = above
     for slot in range(edges):
-        policy[slot] = tree.edge[b, node, slot].prior
-        if simulations > 0:
-            policy[slot] = weight * policy[slot] / (high - q[slot])
+        policy[slot] *= weight / (high + (best - q[slot]))
 
 
 @njit

@@ -10,7 +10,7 @@ class Strategy(IntEnum):
     """How edges are selected.
 
     PUCT: AlphaZero's Q + U (Silver et al. 2018, Science 362).
-    UCT: UCB1 applied to trees, blind to the prior (Kocsis & Szepesvári 2006).
+    UCT: UCB1 applied to trees (Kocsis & Szepesvári 2006); the prior only orders the first visits.
     GUMBEL: sequential halving of sampled root actions, improved-policy matching below (Danihelka et al. 2022).
     """
 
