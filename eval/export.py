@@ -16,25 +16,19 @@ _WIDTH = 80
 
 
 def to_json(results: Results) -> str:
-    """Standings, best first, as JSON: `standings: [{agent, elo, ci95, games, score}], games, distinct_games`."""
-    standings = [
-        {
-            "agent": line.agent,
-            "elo": line.elo,
-            "ci95": None if line.ci95 is None else list(line.ci95),
-            "games": line.games,
-            "score": line.score,
-        }
-        for line in results.standings
-    ]
-    summary: dict[str, Any] = {
+    """The summary as JSON."""
+    return json.dumps(summary(results), indent=2, allow_nan=False) + "\n"
+
+
+def summary(results: Results) -> dict[str, Any]:
+    """Standings, best first, and counts: `standings: [{agent, elo, ci95, games, score}], games, distinct_games`."""
+    return {
         "game": results.game,
-        "standings": standings,
+        "standings": [vars(line) for line in results.standings],
         "games": len(results.records),
         "distinct_games": results.distinct_games,
         "anchor": results.anchor,
     }
-    return json.dumps(summary, indent=2, allow_nan=False) + "\n"
 
 
 def to_csv(results: Results) -> str:

@@ -70,6 +70,21 @@ class Store:
             query = "SELECT id FROM agents WHERE spec = ? AND checkpoint = ?"
             return int(connection.execute(query, (spec, checkpoint)).fetchone()[0])
 
+    def require(self, name: str, value: object) -> None:
+        """Enter what all games of the store have in common, unless it has been: then it must be the same.
+
+        Raises:
+            ValueError: it is not.
+        """
+        with self._transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, str(value)))
+            stored = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()[0]
+        if stored != str(value):
+            raise ValueError(
+                f"tournament store {str(self.path)!r} has games with {name} {stored}, not {value}: "
+                "go on with that, or take another store"
+            )
+
     def add(self, records: Iterable[Record]) -> int:
         """Write finished games, whose `seats` are numbers given by `agent`, and return how many are new."""
         new = 0

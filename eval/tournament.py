@@ -75,12 +75,13 @@ def run(
     Args:
         plan: what to play. A fixed schedule of agents without time budgets ends with the same games, whatever the
             number of workers and however often it was interrupted.
-        path: the store, made if it does not exist; several processes may write to one at a time.
+        path: the store, made if it does not exist; several processes may write to one at a time. All its games have
+            the same seed and opening length.
         workers: processes to play in.
         concurrent: games that each of them plays at once.
         anchor: spec of the agent whose rating is `anchor_elo`; the pool's mean without one.
         anchor_elo: see `anchor`.
-        progress: called now and then, and at the end.
+        progress: called now and then, and at the end, also when that is a KeyboardInterrupt.
         loader: makes agents from specs.
 
     Raises:
@@ -93,6 +94,8 @@ def run(
         raise ValueError(f"anchor must be one of the agents {', '.join(plan.agents)}, got {anchor!r}")
     resolved = [resolve(spec) if loader is hybrid_agents.load else (spec, "") for spec in plan.agents]
     with Store(path, game.spec) as store:
+        for name in ("seed", "opening_plies"):
+            store.require(name, getattr(plan, name))
         identities = {
             store.agent(spec, hashed): (spec, hashed) for spec, (_, hashed) in zip(plan.agents, resolved, strict=True)
         }
@@ -127,18 +130,23 @@ def _play(
         queue = AdaptiveQueue(calendar, rounds, known)
     else:
         queue = FixedQueue(calendar, plan.schedule, rounds, known)
+    tell = progress or (lambda _: None)
     told = time.monotonic()
     labels = store.labels()
-    for played in play_queue(crew, queue, workers):
-        record = replace(played, agents=tuple(labels[number] for number in played.seats))
-        store.add([record])
-        queue.report(record)
-        known.append(record)
-        if progress is not None and time.monotonic() - told > _PROGRESS_SECONDS:
-            progress(Progress(played=queue.played, total=queue.total, results=reader.results(known)))
-            told = time.monotonic()
-    if progress is not None:
-        progress(Progress(played=queue.played, total=queue.total, results=reader.results(known)))
+    try:
+        for played in play_queue(crew, queue, workers):
+            record = replace(played, agents=tuple(labels[number] for number in played.seats))
+            store.add([record])
+            queue.report(record)
+            known.append(record)
+            if time.monotonic() - told > _PROGRESS_SECONDS:
+                tell(Progress(played=queue.played, total=queue.total, results=reader.results(known)))
+                told = time.monotonic()
+    except KeyboardInterrupt:
+        known = store.records()
+        raise
+    finally:
+        tell(Progress(played=queue.played, total=queue.total, results=reader.results(known)))
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,12 @@ def parsing_error(error: BaseException) -> str:
     return re.sub(r'^Parser key "([^"]*)":', lambda match: f"--{match[1]}:", one_line(error))
 
 
+def file_stem(game: str) -> str:
+    """What files about the game with this spec are named after."""
+    name, _, options = game.partition(":")
+    return "-".join(filter(None, [Path(name).stem, re.sub(r"[^\w=.]+", "-", options)]))
+
+
 def check_writable(path: Path, option: str = "--json") -> None:
     """Fail before the work rather than after it.
 
@@ -89,8 +95,12 @@ def check_writable(path: Path, option: str = "--json") -> None:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write `data` to `path` as a whole or not at all; a device or pipe simply gets it."""
-    text = json.dumps(_finite(data), indent=2, ensure_ascii=False) + "\n"
+    """Write `data` to `path`; see `write_text`."""
+    write_text(path, json.dumps(_finite(data), indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` as a whole or not at all; a device or pipe simply gets it."""
     if _is_device(path):
         path.write_text(text, encoding="utf-8")
     else:

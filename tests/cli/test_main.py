@@ -12,7 +12,7 @@ import pytest
 from hybrid.cli.main import command_names
 from tests.cli.conftest import Hybrid, read
 
-COMMANDS = ("bench", "check", "games", "match", "play", "train")
+COMMANDS = ("bench", "check", "games", "match", "play", "tournament", "train")
 HEAVY = {"torch", "numba", "lightning", "onnxruntime", "numpy", "games", "training", "eval"}
 
 

@@ -65,6 +65,14 @@ def test_more_games_and_more_agents_extend_a_store(tmp_path: Path) -> None:
     assert key > {(record.seed, record.moves) for record in short.records}
 
 
+@pytest.mark.parametrize(("name", "other"), [("seed", 6), ("opening_plies", 3)])
+def test_a_store_of_another_plan_is_refused(name: str, other: int, tmp_path: Path) -> None:
+    before = _essence(run(PLAN, tmp_path / "games.db", loader=players.load).records)
+    with pytest.raises(ValueError, match=f"games with {name} {getattr(PLAN, name)}, not {other}"):
+        run(replace(PLAN, **{name: other}), tmp_path / "games.db", loader=players.load)  # type: ignore[arg-type]
+    assert _essence(tournament.read(tmp_path / "games.db", "tic_tac_toe").records) == before
+
+
 def test_gauntlet_plays_the_first_agent_against_all_others(tmp_path: Path) -> None:
     plan = replace(PLAN, agents=("first", "dice", "last", "dice?2"), schedule=Schedule.GAUNTLET)
     results = run(plan, tmp_path / "games.db", loader=players.load)

@@ -8,7 +8,6 @@ and single options override it, and --print_config shows the outcome without tra
 from __future__ import annotations
 
 import dataclasses
-import re
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from hybrid.cli.output import Outcome, console
+from hybrid.cli.output import Outcome, console, file_stem
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -100,9 +99,7 @@ def run(*, game: str | None, recipe: str, run: Path | None, resume: Path | None,
 
 def free_folder(game: str, parent: Path) -> Path:
     """A folder in `parent` named after the game, numbered from 2 where there is one already."""
-    name, _, options = game.partition(":")
-    stem = "-".join(filter(None, [Path(name).stem, re.sub(r"[^\w=.]+", "-", options)]))
-    return next(path for path in _numbered(parent / stem) if not path.exists())
+    return next(path for path in _numbered(parent / file_stem(game)) if not path.exists())
 
 
 def _numbered(path: Path) -> Iterator[Path]:
