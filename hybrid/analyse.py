@@ -43,24 +43,27 @@ class Analysis:
     gain: float | None = None
 
 
-def analyse(game: Game, position: Positions, agent: Agent, seed: int = 0) -> Analysis:
+def analyse(game: Game, position: Positions, agent: Agent, seed: int = 0, *, remembered: int | None = None) -> Analysis:
     """Let `agent` decide on `position` `[1]` and lay open why.
 
-    The network is asked for its view even at the direct end; the decision and its cost do not notice.
+    The network is asked for its view even at the direct end; the decision and its cost do not notice. `remembered` is
+    the number of the game that the position belongs to, where the agent is to remember it (see `Agent.decide`).
 
     Raises:
         ValueError: not exactly one position, or a terminal one.
     """
     if len(position) != 1:
         raise ValueError(f"position must be a batch of one, got {len(position)}")
-    decision = agent.decide(position, np.array([seed], np.uint64))
+    games = None if remembered is None else np.array([remembered])
+    decision = agent.decide(position, np.array([seed], np.uint64), games)
     legal = game.legal_actions(position)[0]
     if not isinstance(agent, SearchAgent):
         return Analysis(decision=decision, legal=legal, variation=[])
     variation, improved, regularised = [], None, None
     if agent.search is not None:
-        variation = agent.search.forest.variation(0)
-        improved, regularised = agent.search.policies(0)
+        row = agent.row(remembered)
+        variation = agent.search.forest.variation(row)
+        improved, regularised = agent.search.policies(row)
     policy, values = _ask(game, agent.evaluator, position) if agent.evaluator is not None else (None, None)
     return Analysis(
         decision=decision,

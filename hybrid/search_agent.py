@@ -65,8 +65,16 @@ class SearchAgent:
 
     @property
     def search(self) -> Search | None:
-        """The trees of the latest decisions made without `games`, in order of rows; None before any search."""
+        """The trees; None before any search. `row` says which is whose."""
         return self._search
+
+    def row(self, game: int | None) -> int:
+        """The row of `search` that holds a remembered game's tree; without a game, that of the latest lone decision.
+
+        Raises:
+            KeyError: nothing is remembered of the game.
+        """
+        return 0 if game is None else self._rows[game]
 
     def forget(self) -> None:
         """Drop all trees."""

@@ -9,8 +9,9 @@ import numpy as np
 from rich.markup import escape
 
 from games import Game
-from hybrid.agent import Agent, Decisions
-from hybrid.cli.thoughts import headline, moves_table
+from hybrid.agent import Agent
+from hybrid.analyse import Analysis, analyse
+from hybrid.cli.thoughts import expectation, headline, moves_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,7 +101,7 @@ class Session:
             elif word == "moves":
                 self._console.print(" ".join(legal), markup=False)
             elif word == "hint":
-                self._explain(self._agent.decide(self._positions[-1], self._seeds()))
+                self._explain(self._think(None))
             elif word == "undo":
                 self._undo()
             elif line:
@@ -110,9 +111,9 @@ class Session:
 
     def _reply(self) -> None:
         """Let the agent move, and show why."""
-        decisions = self._agent.decide(self._positions[-1], self._seeds(), np.zeros(1, np.int64))
-        self._explain(decisions)
-        self._play(int(decisions.actions[0]))
+        analysis = self._think(0)
+        self._explain(analysis)
+        self._play(int(analysis.decision.actions[0]))
         self._board()
 
     def _play(self, action: int) -> None:
@@ -134,10 +135,17 @@ class Session:
         self.spec = spec
         self._console.print(f"Your opponent is now [bold]{escape(spec)}[/bold].")
 
-    def _explain(self, decisions: Decisions) -> None:
+    def _think(self, remembered: int | None) -> Analysis:
+        """Let the agent decide now; with `remembered`, the number of a game, it keeps its tree for its next move."""
+        return analyse(self.game, self._positions[-1], self._agent, self._decision_seed(), remembered=remembered)
+
+    def _explain(self, analysis: Analysis) -> None:
         names = [self.game.action_name(action) for action in range(self.game.num_actions)]
-        self._console.print(headline(decisions, names, int(self.position["to_play"])))
-        listing = moves_table(decisions, names, self._legal(), self._show)
+        self._console.print(headline(analysis, names, int(self.position["to_play"])))
+        variation = expectation(analysis, names)
+        if variation is not None:
+            self._console.print(variation)
+        listing = moves_table(analysis, names, self._show)
         if listing is not None:
             self._console.print(listing)
 
@@ -148,9 +156,9 @@ class Session:
         """The legal actions."""
         return np.flatnonzero(self.game.legal_actions(self._positions[-1])[0]).tolist()
 
-    def _seeds(self) -> Any:
-        """The seed, `[1]`, of the decision to be made now."""
-        return np.random.default_rng([self._seed, len(self._actions)]).integers(2**64, size=1, dtype=np.uint64)
+    def _decision_seed(self) -> int:
+        """The seed of the decision to be made now."""
+        return int(np.random.default_rng([self._seed, len(self._actions)]).integers(2**64, dtype=np.uint64))
 
 
 def with_option(spec: str, key: str, value: str) -> str:

@@ -2,55 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.markup import escape
 
-from hybrid.agent import Decisions
 from hybrid.cli.output import table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from hybrid.analyse import Analysis
 
-def headline(decisions: Decisions, names: Sequence[str], mover: int) -> str:
-    """The first row's decision in one line: move, value for the `mover`, cost and amortisation gap."""
+_LONGEST_LINE = 12
+"""Moves of the principal variation that are shown."""
+
+
+def headline(analysis: Analysis, names: Sequence[str], mover: int) -> str:
+    """The decision in one line: move, value for the `mover`, cost and amortisation gap."""
+    decisions = analysis.decision
     parts = [f"[bold]{escape(names[int(decisions.actions[0])])}[/bold]", f"value {decisions.values[0, mover]:+.2f}"]
     if decisions.root is not None:
         parts.append(f"{int(decisions.root.visits[0].sum())} visits")
     parts.append(f"{int(decisions.evaluations[0])} network evaluations, {int(decisions.plies[0])} rollout plies")
     parts.append(f"{1000 * float(decisions.seconds[0]):.1f} ms")
-    if decisions.gap is not None and np.isfinite(decisions.gap[0]):
-        parts.append(f"gap {float(decisions.gap[0]):.3f} nats")
-    if decisions.gain is not None and np.isfinite(decisions.gain[0]):
-        parts.append(f"gain {float(decisions.gain[0]):+.2f}")
+    if decisions.root is not None and analysis.gap is not None:
+        parts.append(f"gap {analysis.gap:.3f} nats")
+    if analysis.gain is not None:
+        parts.append(f"gain {analysis.gain:+.2f}")
     return "Agent: " + " · ".join(parts)
 
 
-def moves_table(decisions: Decisions, names: Sequence[str], legal: Sequence[int], most: int) -> Table | None:
-    """The first row's `most` best moves with what the agent thinks of them; None where it has no opinion.
-
-    Values are for the mover; a dash stands for what is not known.
-    """
-    root, policy = decisions.root, decisions.policy[0]
-    if root is None and np.ptp(policy[list(legal)]) == 0:
+def expectation(analysis: Analysis, names: Sequence[str]) -> str | None:
+    """The principal variation in one line; None without a search."""
+    if not analysis.variation:
         return None
-    listing = table("", "move", "policy", "prior", "network", "visits", "value", "proven")
+    shown = [escape(names[action]) for action in analysis.variation[:_LONGEST_LINE]]
+    return "Principal variation: " + " ".join(shown) + (" ..." if len(analysis.variation) > _LONGEST_LINE else "")
+
+
+def moves_table(analysis: Analysis, names: Sequence[str], most: int) -> Table | None:
+    """The `most` best moves with what the agent thinks of them; None where it has no opinion.
+
+    Columns are the policy that was followed, the network's, the search's prior, the policy improved by the search's
+    values, visits, value for the mover and what is proven; those that there is nothing for are left out.
+    """
+    decisions, legal = analysis.decision, np.flatnonzero(analysis.legal).tolist()
+    root, policy = decisions.root, decisions.policy[0]
+    if root is None and np.ptp(policy[legal]) == 0:
+        return None
+    columns: dict[str, Callable[[int], str]] = {"policy": lambda action: f"{policy[action]:.1%}"}
+    if root is not None:
+        network, improved = analysis.network_policy, analysis.improved
+        if network is not None:
+            columns["network"] = lambda action: f"{network[action]:.1%}"
+        columns["prior"] = lambda action: f"{root.prior[0, action]:.1%}"
+        if improved is not None:
+            columns["improved"] = lambda action: f"{improved[action]:.1%}"
+        columns["visits"] = lambda action: str(root.visits[0, action])
+        columns["value"] = lambda action: _number(root.q[0, action])
+        columns["proven"] = lambda action: _proof(root.proven[0, action])
+    listing = table("", "move", *columns)
     weight = policy if root is None else root.visits[0] + policy
     for action in sorted(legal, key=lambda a: (-float(weight[a]), a))[:most]:
-        network = None if root is None or root.network_policy is None else root.network_policy[0, action]
-        listing.add_row(
-            escape(names[action]),
-            f"{policy[action]:.1%}",
-            "-" if root is None else f"{root.prior[0, action]:.1%}",
-            "-" if network is None else f"{network:.1%}",
-            "-" if root is None else str(root.visits[0, action]),
-            "-" if root is None else _number(root.q[0, action]),
-            "" if root is None else _proof(root.proven[0, action]),
-            style="bold" if action == decisions.actions[0] else None,
-        )
+        cells = (show(action) for show in columns.values())
+        listing.add_row(escape(names[action]), *cells, style="bold" if action == decisions.actions[0] else None)
     return listing
 
 

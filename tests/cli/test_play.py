@@ -17,6 +17,7 @@ import games
 from games import Game, Positions
 from hybrid.agent import Agent, Decisions
 from hybrid.agents import load
+from hybrid.analyse import analyse
 from hybrid.cli.session import Session, with_option
 
 
@@ -124,6 +125,35 @@ def test_the_agent_can_be_changed_and_a_wrong_one_changes_nothing() -> None:
     assert len(session.moves) == 2
 
 
+def test_the_expected_line_is_shown_and_can_be_played() -> None:
+    game = games.load("tic_tac_toe")
+    text = io.StringIO()
+    session = Session(game, lambda spec: load(spec, game), "mcts?simulations=100", 1, 0, Console(file=text, width=200))
+    session.play(lambda: None)
+    line = text.getvalue().partition("Principal variation: ")[2].splitlines()[0].split()
+    names = [game.action_name(action) for action in range(game.num_actions)]
+    assert 2 <= len(line) == len(set(line)) <= 9
+    assert line[0] == session.moves[0]
+    position = game.initial()
+    for name in line:
+        position = game.step(position, np.array([names.index(name)]))
+    header = next(row for row in text.getvalue().splitlines() if row.split()[:1] == ["move"])
+    assert header.split() == ["move", "policy", "prior", "improved", "visits", "value", "proven"]
+
+
+def test_showing_thoughts_changes_no_move(trained: Path) -> None:
+    game = games.load("tic_tac_toe")
+    for spec in ("mcts?simulations=30", f"{trained}?dial=0.8&simulations=30", f"{trained}?dial=0"):
+        shown, silent = load(spec, game), load(spec, game)
+        position = game.initial()
+        for seed in range(4):
+            analysis = analyse(game, position, shown, seed, remembered=0)
+            decision = silent.decide(position, np.array([seed], np.uint64), np.zeros(1, np.int64))
+            for name in ("actions", "policy", "values", "evaluations", "plies"):
+                assert (getattr(analysis.decision, name) == getattr(decision, name)).all()
+            position = game.step(position, decision.actions)
+
+
 @pytest.mark.parametrize(
     ("spec", "key", "value", "result"),
     [
@@ -158,5 +188,8 @@ def test_the_dial_turns_during_a_game_against_a_trained_run(trained: Path, tmp_p
     assert "64 visits" in alphazero or "win" in alphazero or "draw" in alphazero
     assert "visits" not in network.partition("network evaluations")[0]
     assert "1 network evaluations, 0 rollout plies" in network
+    assert "gap" in alphazero
+    assert "gap" not in network
+    assert "move policy network prior improved visits" in direct
     assert "0 network evaluations" in direct
     assert "0 rollout plies" not in direct

@@ -1,6 +1,7 @@
 """Play a game in the terminal against an agent, with its dial within reach.
 
-After each of the agent's moves its thoughts are shown: for every move the prior, the visits, the value and what is
+After each of the agent's moves its thoughts are shown: what the move cost, the principal variation, the amortisation
+gap (KL of the search's policy from the network's), and for every move the policies, the visits, the value and what is
 proven. Type a move, or `help` for what can be changed during the game.
 """
 
