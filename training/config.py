@@ -9,7 +9,7 @@ import dataclasses
 import os
 import types
 import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +21,7 @@ from training.fields import above_zero, at_least, at_most_one, one_of, parse
 
 Accelerator = Literal["cpu", "cuda"]
 Precision = Literal["float", "int8"]
+SelfPlayStrategy = Literal["puct", "gumbel"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class SelfPlayConfig:
 
     Attributes:
         dial: where self-play stands between network and search; its simulations are the full budget of a move.
+        strategy: how the search selects edges; with Gumbel its own noise takes the place of Dirichlet's and of the
+            move temperature, and the improved policy is learned.
         full_fraction: share of moves searched with the full budget, with root noise, whose policy is learned
             (playout-cap randomisation; Wu 2019, section 3.1).
         fast_simulations: the budget of the other moves, whose policy is not learned.
@@ -46,6 +49,7 @@ class SelfPlayConfig:
     """
 
     dial: Dial = field(default_factory=lambda: Dial(simulations=128))
+    strategy: SelfPlayStrategy = "puct"
     full_fraction: float = 0.25
     fast_simulations: int = 24
     c_puct: float = 1.5
@@ -70,6 +74,7 @@ class SelfPlayConfig:
         at_least(self, 1, "fast_simulations", "games", "slots")
         at_least(self, 0, "temperature_plies", "opening_plies", "cache_megabytes")
         one_of(self, "precision", Precision)
+        one_of(self, "strategy", SelfPlayStrategy)
         above_zero(self, "full_fraction", "c_puct", "temperature", "noise_total")
         at_most_one(self, "full_fraction", "noise_fraction", "opening_fraction")
 
@@ -180,7 +185,10 @@ class Config:
 
 def quick(game: Game) -> Config:
     """A first agent within minutes on two cores."""
-    return _sized(game, generations=20, games=192)
+    config = _sized(game, generations=24, games=192)
+    # In so short a run policies are scarce: to learn from every move teaches more than deeper searches of some.
+    every_move = replace(config.self_play, full_fraction=1.0, dial=Dial(simulations=48))
+    return replace(config, self_play=every_move)
 
 
 def standard(game: Game) -> Config:
@@ -191,7 +199,7 @@ def standard(game: Game) -> Config:
 def strong(game: Game) -> Config:
     """A larger network and budget, for a night."""
     config = _sized(game, generations=300, games=512, capacity=1_000_000, simulations=256)
-    return dataclasses.replace(config, network=NetworkConfig(blocks=6, channels=64))
+    return replace(config, network=NetworkConfig(blocks=6, channels=64))
 
 
 RECIPES: typing.Mapping[str, typing.Callable[[Game], Config]] = types.MappingProxyType(

@@ -17,6 +17,7 @@ from games import Game, Positions
 from hybrid.agent import Decisions
 from hybrid.evaluate import Evaluator
 from hybrid.search import Search, SearchConfig
+from hybrid.strategy import Strategy
 from training.config import SelfPlayConfig
 from training.replay import Samples, sample_dtype
 from training.seeds import Purpose, generator
@@ -59,6 +60,7 @@ def play_games(
         return
     search_config = SearchConfig(
         dial=config.dial,
+        strategy=Strategy[config.strategy.upper()],
         c_puct=config.c_puct,
         dirichlet_total=config.noise_total,
         noise_fraction=config.noise_fraction,
@@ -146,8 +148,11 @@ class _Game:
         self.search_seed, self.noise_seed = self._rng.integers(2**64, size=2, dtype=np.uint64)
 
     def choose(self, policy: npt.NDArray[np.float32], best: int) -> int:
-        """The move: drawn from the search's `policy` `[A]` with temperature during the first plies, then `best`."""
-        if self.position["ply"][0] >= self._config.temperature_plies:
+        """The move: drawn from the search's `policy` `[A]` with temperature during the first plies, then `best`.
+
+        Gumbel's own choice is random already.
+        """
+        if self._config.strategy == "gumbel" or self.position["ply"][0] >= self._config.temperature_plies:
             return best
         weights = (policy.astype(np.float64) / policy.max()) ** (1 / self._config.temperature)
         return int(self._rng.choice(len(weights), p=weights / weights.sum()))

@@ -80,6 +80,16 @@ def test_samples_are_the_positions_of_their_game_in_order() -> None:
         np.testing.assert_array_equal(samples["generation"], np.ones(len(samples)))
 
 
+def test_gumbel_moves_are_random_without_temperature_and_its_target_is_the_improved_policy() -> None:
+    game = games.load("tic_tac_toe")
+    result = played("tic_tac_toe", games=32, strategy="gumbel", full_fraction=1.0, temperature_plies=0)
+    first = [one.samples["position"][1].tobytes() for one in result if one.length == len(one.samples)]
+    assert len(set(first)) > 1
+    early = np.concatenate([one.samples[one.samples["position"]["ply"] <= 2] for one in result])
+    legal = game.legal_actions(np.ascontiguousarray(early["position"]).astype(game.dtype))
+    assert (early["policy"][legal] > 0).all()  # visits would leave some of so many moves without any
+
+
 def test_policies_are_distributions_over_legal_moves() -> None:
     game = games.load("connect_four")
     for one in played():
