@@ -39,7 +39,7 @@ def train(game: Game, config: Config, run: Path | str, observer: Observer | None
 
     Raises:
         ValueError: the folder exists already, or the game cannot be loaded again by its spec.
-        RuntimeError: a self-play worker died.
+        ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
     state.create(Path(run), game, config)
@@ -51,7 +51,7 @@ def resume(run: Path | str, observer: Observer | None = None) -> Path:
 
     Raises:
         ValueError: there is no run, it is damaged, or another process trains in it.
-        RuntimeError: a self-play worker died.
+        ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
     run = Path(run)

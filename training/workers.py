@@ -75,7 +75,7 @@ class Workers:
         reproducible order.
 
         Raises:
-            RuntimeError: a worker failed or died.
+            ChildProcessError: a worker failed or died.
         """
         games: list[PlayedGame] = []
         evaluations = 0
@@ -128,7 +128,7 @@ class Workers:
                 index = self._pipes.index(ready)  # type: ignore[arg-type]
                 message = self._receive(index)
                 if isinstance(message, str):
-                    raise RuntimeError(f"self-play worker {index} failed:\n{message}")
+                    raise ChildProcessError(f"self-play worker {index} failed:\n{message}")
                 if isinstance(message, int):
                     busy.remove(index)
                 yield message
@@ -145,16 +145,16 @@ class Workers:
         except (EOFError, OSError) as error:
             raise self._death(index) from error
 
-    def _death(self, index: int) -> RuntimeError:
+    def _death(self, index: int) -> ChildProcessError:
         """What to say of a worker whose pipe is closed."""
         process = self._processes[index]
         try:
             code = process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            return RuntimeError(f"self-play worker {index} (process {process.pid}) stopped answering")
+            return ChildProcessError(f"self-play worker {index} (process {process.pid}) stopped answering")
         cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         hint = ", perhaps for want of memory" if code == -signal.SIGKILL else ""
-        return RuntimeError(f"self-play worker {index} (process {process.pid}) died with {cause}{hint}")
+        return ChildProcessError(f"self-play worker {index} (process {process.pid}) died with {cause}{hint}")
 
 
 def serve(handle: int, parent: int) -> None:

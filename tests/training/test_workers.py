@@ -63,7 +63,7 @@ def test_a_killed_worker_is_an_error_that_says_so(agent: Path, tiny: Config) -> 
     with Workers(games.load("tic_tac_toe"), tiny.self_play, 0, 2) as workers:
         victim = workers.process_ids[1]
         os.kill(victim, signal.SIGKILL)
-        with pytest.raises(RuntimeError, match=rf"worker 1 \(process {victim}\) died with signal SIGKILL"):
+        with pytest.raises(ChildProcessError, match=rf"worker 1 \(process {victim}\) died with signal SIGKILL"):
             workers.play(1, agent, ignore)
 
 
@@ -71,7 +71,7 @@ def test_a_failing_worker_reports_its_reason(tmp_path: Path, tiny: Config) -> No
     missing = tmp_path / "missing.safetensors"
     with (
         Workers(games.load("tic_tac_toe"), tiny.self_play, 0, 1) as workers,
-        pytest.raises(RuntimeError, match=r"(?s)worker 0 failed:.*no checkpoint.*missing\.safetensors"),
+        pytest.raises(ChildProcessError, match=r"(?s)worker 0 failed:.*no checkpoint.*missing\.safetensors"),
     ):
         workers.play(1, missing, ignore)
 
