@@ -130,7 +130,7 @@ class Search:
 
     def advance(self) -> None:
         """Run one simulation (`parallel_leaves` at once), or expand the root, in every unfinished row."""
-        rows, parallel = self._with_room(self.config.parallel_leaves)
+        rows, _ = self._with_room(parallel := self.config.parallel_leaves)
         loops, tree = kernels(), self.tree
         at, simulations = np.empty((2, len(rows) * parallel), np.int64)
         leaves = np.empty(len(at), np.int32)

@@ -175,7 +175,7 @@ def plant_rows(tree, rows, seeds, to_play):
 
 
 def select_rows(tree, rows, selection, parallel, done, budget, noise, at, leaves, simulations, fresh):
-    """Find up to `parallel` leaves in each of `rows` `[R]` and return how many were found in all.
+    """Find up to `parallel` leaves, budget and room permitting, in each of `rows` `[R]`; returns how many in all.
 
     Each takes an entry of the outputs: its row `at`, its node, the number of its simulation (0 for the root's own
     evaluation) and whether it is `fresh`: just attached, its position yet to be played. `done`, `budget`, `noise` are
@@ -183,7 +183,8 @@ def select_rows(tree, rows, selection, parallel, done, budget, noise, at, leaves
     """
     found = 0
     for b in rows:
-        for index in range(min(parallel, budget[b] - done[b])):
+        room = tree.node.shape[1] - tree.size[b]
+        for index in range(min(parallel, budget[b] - done[b], room)):
             leaf, slot = descend(tree, b, selection, done[b] + index, budget[b], noise[b])
             waiting = slot < 0 and tree.node[b, leaf].solved == 0
             if waiting and index > 0:
