@@ -118,7 +118,8 @@ def _cycles(agents: tuple[str, ...], beats: npt.NDArray[np.bool_]) -> list[tuple
 def _alpha_rank(scores: Floats) -> Floats | None:
     """Alpha-Rank's distribution `[n]` in the limit of strong selection, where OpenSpiel can compute it."""
     payoffs = np.where(np.eye(len(scores), dtype=bool), 0.5, scores)
-    if np.isnan(payoffs).any() or len(payoffs) < 2 or importlib.util.find_spec("open_spiel") is None:
+    missing = any(importlib.util.find_spec(name) is None for name in ("open_spiel", "matplotlib"))
+    if missing or np.isnan(payoffs).any() or len(payoffs) < 2:
         return None
     from open_spiel.python.egt import alpharank
 
