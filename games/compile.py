@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import types as python_types
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from numba import njit, typeof
 from numba.core import config
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaExperimentalFeatureWarning
 
 
 def compiled(function: Callable[..., Any], signature: Any) -> Any:
@@ -31,7 +33,11 @@ def compiled(function: Callable[..., Any], signature: Any) -> Any:
         return function
     dispatcher = njit(nogil=True)(function)
     dispatcher._cache = _FingerprintCache(function)  # type: ignore[attr-defined]
-    dispatcher.compile(signature)
+    with warnings.catch_warnings():
+        # Helpers that read no more than a position's header may serve every game whose records begin with it, which is
+        # just right; numba remarks on it when a game has nothing but the header.
+        warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)
+        dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
 

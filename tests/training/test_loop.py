@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import random
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -262,11 +260,11 @@ def killed_and_resumed(run: Path, kills: int, rng: random.Random) -> int:
     for _ in range(kills):
         process = start(run, "resume" if (run / "config.json").exists() else "train")
         try:
-            process.wait(timeout=rng.uniform(0.2, 1.0) * duration)
+            process.wait(timeout=rng.uniform(0.2, 0.8) * duration)
         except subprocess.TimeoutExpired:
             met += 1
         workers = workers_of(process.pid)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         assert all(gone(worker) for worker in workers)
         if (run / "state" / "000004").exists():
