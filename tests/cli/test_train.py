@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,11 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(hybrid: Hybrid, tmp_path:
     run, result = tmp_path / "run", tmp_path / "train.json"
     options = ["--config", TINY, "--run", run, "--generations", "30", "--evaluation.every", "0", "--json", result]
     command = [sys.executable, "-u", "-m", "hybrid", "train", "tic_tac_toe", *map(str, options)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # A shell that starts the tests in the background has SIGINT ignored, and children inherit that.
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listening
+    ) as process:
         assert process.stdout is not None
         shown = ""
         while not re.search(r"^ *1/30", shown, re.MULTILINE):
