@@ -1,8 +1,8 @@
 """Batched PUCT search: one tree a row, advanced in rounds of one simulation a row and one evaluator call for all.
 
 Shapes: B rows, A actions, P players, N nodes a row. A round is: `select` descends every tree, the game plays the
-chosen actions, the evaluator (and, below value weight 1, a random rollout) values the new leaves, `settle` expands
-them and backs their values up. Where no network has to be asked, whole searches run inside one kernel (`hybrid.direct`)
+chosen actions, the evaluator (and, below value weight 1, a random rollout) values the new leaves, which are expanded
+and their values backed up. Where no network has to be asked, whole searches run inside one kernel (`hybrid.direct`)
 and give the same trees.
 """
 
