@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from games import Game
 from games.options import parse
 from hybrid.agent import Agent
+from hybrid.strength import expand
 
 RUN = "run"
 """The kind of agent that is read from a run folder or checkpoint."""
@@ -62,7 +63,8 @@ def load(spec: str, game: Game) -> Agent:
     parsed = parse_spec(spec)
     make = importlib.import_module(f"{__name__}.{parsed.kind}").make
     first = (game, parsed.path) if parsed.kind == RUN else (game,)
-    options = parse(make, f"agent {spec.partition('?')[0]!r}", parsed.options, skip=len(first))
+    given = expand(parsed.path, parsed.options) if parsed.kind == RUN else parsed.options
+    options = parse(make, f"agent {spec.partition('?')[0]!r}", given, skip=len(first))
     agent: Agent = make(*first, **options)
     agent.name = spec
     return agent

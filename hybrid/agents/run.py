@@ -29,8 +29,11 @@ def make(
     reuse: bool = True,
     parallel_leaves: int = 1,
     device: str = "cpu",
+    temperature: float = 0.0,
 ) -> SearchAgent:
     """Spec `runs/c4?dial=0.3&simulations=64`: the newest network of a run (or one checkpoint) behind the dial.
+
+    `runs/c4?elo=1200` stands for the options at which the run plays at that rating; see `hybrid.strength`.
 
     Args:
         game: the game to play, which must be the one that the network was trained on.
@@ -50,6 +53,7 @@ def make(
         reuse: as above.
         parallel_leaves: as above.
         device: `cpu`, `cuda` or `cuda:N`.
+        temperature: draw the moves of the network alone from softmax(logits / temperature); 0 = play the best.
     """
     place = dial_from(simulations, dial, prior_weight, value_weight, parse_duration(time))
     config = SearchConfig(
@@ -65,4 +69,5 @@ def make(
         parallel_leaves=parallel_leaves,
     )
     stored = checkpoint.load(checkpoint.find(path), game)
-    return SearchAgent(game, load_evaluator(game, stored, device=device), config, name=path)
+    evaluator = load_evaluator(game, stored, device=device)
+    return SearchAgent(game, evaluator, config, name=path, temperature=temperature)
