@@ -61,7 +61,7 @@ class EngineProcess:
         self._errors = errors
         self._buffer = b""
         self._number = 0
-        self._end = weakref.finalize(self, _end, self._process, errors)
+        self._end = weakref.finalize(self, _end, self._process, errors, FAREWELL)
 
     def ask(self, question: str, seconds: float) -> str:
         """The answer to a GTP command, which has to come within `seconds`.
@@ -115,7 +115,7 @@ class EngineProcess:
 
     def _failure(self, what: str) -> EngineFailedError:
         """End the program and say what went wrong, with the last line it wrote to its standard error."""
-        said = self._end()
+        said = _end(self._process, self._errors, 0.2) if self._end.detach() else ""
         return EngineFailedError(f"engine {self.command!r} {what}" + (f"; it said: {said}" if said else ""))
 
 
@@ -124,7 +124,7 @@ def _short(text: str) -> str:
     return repr(text[:60])
 
 
-def _end(process: subprocess.Popen[bytes], errors: BinaryIO) -> str:
+def _end(process: subprocess.Popen[bytes], errors: BinaryIO, patience: float) -> str:
     """Ask the program to quit, give it a moment, then end it and its children; the last line of its errors."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -132,7 +132,7 @@ def _end(process: subprocess.Popen[bytes], errors: BinaryIO) -> str:
         process.stdin.write(b"quit\n")
     with contextlib.suppress(OSError):
         process.stdin.close()
-    deadline = time.monotonic() + FAREWELL
+    deadline = time.monotonic() + patience
     # Only looked at, not reaped: as long as it is not, its number cannot become another group's.
     peek = os.WEXITED | os.WNOHANG | os.WNOWAIT
     while os.waitid(os.P_PID, process.pid, peek) is None and time.monotonic() < deadline:

@@ -46,17 +46,23 @@ class GtpAgent:
         self._illegal = illegal
         self._lines = Lines(game)
         self._board: Line | None = None
+        self._number: int | None = None
         self._start()
 
     def decide(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
-        """See `Agent.decide`; rows are decided one after another. A program without `set_random_seed` ignores seeds."""
+        """See `Agent.decide`; rows are decided one after another. A program without `set_random_seed` ignores seeds.
+
+        Without `games` every position is set up on a cleared board; with them the program goes on with a game that it
+        was asked about last, and may use what it remembers of it.
+        """
         if positions["terminal"].any():
             raise ValueError("positions must not be terminal: there is nothing to decide")
         actions, seconds = np.zeros(len(positions), np.int64), np.zeros(len(positions))
         for row in range(len(positions)):
             started = clock.perf_counter()
+            self._take_up(None if games is None else int(games[row]))
             actions[row] = self._choose(positions[row : row + 1], seeds[row : row + 1])
             seconds[row] = clock.perf_counter() - started
         none = np.zeros(len(positions), np.int64)
@@ -77,6 +83,12 @@ class GtpAgent:
     def close(self) -> None:
         """End the program. It ends with this object or this process too."""
         self._process.close()
+
+    def _take_up(self, number: int | None) -> None:
+        """Turn to the game with this number; whatever stands on the board counts only if it is from there."""
+        if number is None or number != self._number:
+            self._board = None
+        self._number = number
 
     def _start(self) -> None:
         """Start the program and tell it what is played."""
