@@ -16,7 +16,7 @@ from eval.store import Store
 from eval.workers import Crew, Loader, play_queue
 from games import load as load_game
 from hybrid import agents as hybrid_agents
-from hybrid import checkpoint, strength
+from hybrid import checkpoint
 
 _PROGRESS_SECONDS = 2.0
 
@@ -189,7 +189,7 @@ def resolve(spec: str) -> tuple[str, str]:
     """An agent's spec with its run replaced by the checkpoint that it means now, and that file's hash.
 
     A run that is still training would otherwise be another agent from one worker to the next; and so would a strength
-    (`elo`) that is calibrated anew.
+    (`elo`) that is calibrated anew, or a dial that is tuned anew.
 
     Raises:
         ValueError: no such agent.
@@ -200,7 +200,7 @@ def resolve(spec: str) -> tuple[str, str]:
     file = checkpoint.find(parsed.path)
     _, mark, query = spec.partition("?")
     digest = hashlib.sha256(file.read_bytes())
-    options = strength.expand(parsed.path, parsed.options)
+    options = hybrid_agents.expand(parsed)
     if options != parsed.options:
         query = "&".join(f"{key}={value}" for key, value in options)
         digest.update(query.encode())
