@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -52,6 +53,16 @@ _STYLE: Any = {
 }
 _VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", GRID: "var(--grid)"}
 _PNG_DPI = 160
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure, the name of its file, and what a reader should see in it."""
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
 
 
 def styled() -> Any:

@@ -217,6 +217,10 @@ def _pairings(design: Design, cells: Iterable[Cell], rungs: tuple[tuple[float, s
     yield from itertools.pairwise(ladder)
     # Over the steps of the ladder too, so that errors do not add up on the way down to random play.
     yield from zip(ladder, ladder[2:], strict=False)
+    if ladder and 1.0 in design.positions:
+        # The weakest search is a better measure of the weak than opponents that always win.
+        weak = next(cell.agent for cell in cells if cell.position == 1.0)
+        yield from ((agent, weak) for level, agent in rungs if level < 1.0)
     if ladder:
         yield ladder[-1], design.opponents[0]
 

@@ -15,7 +15,7 @@ from hybrid.checkpoint import write_atomically
 from hybrid.strength import Strength
 
 if TYPE_CHECKING:
-    from eval.spectrum.figures import Plot
+    from eval.spectrum.canvas import Plot
 
 REPORT, TABLE = "report.html", "spectrum.csv"
 
@@ -109,6 +109,7 @@ def summary(spectrum: Spectrum, strength: Strength | None) -> dict[str, Any]:
         "strength": None if strength is None else asdict(strength),
         "games": len(spectrum.results.records),
         "distinct_games": spectrum.results.distinct_games,
+        "cautions": spectrum.cautions,
     }
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from eval.spectrum.canvas import BUDGETS, DIAL, HEAT, INK, MUTED, bars, legend_below, panels, shades, styled
+from eval.spectrum.canvas import BUDGETS, DIAL, HEAT, INK, MUTED, Plot, bars, legend_below, panels, shades, styled
 from eval.spectrum.design import Cell
 from eval.spectrum.findings import front
+from eval.spectrum.ladder import ladder
 from eval.spectrum.survey import Estimate, Spectrum
 from hybrid.strength import Strength
 
@@ -20,21 +22,11 @@ _NONE = 0.4
 _PANELS = 4
 
 
-@dataclass(frozen=True)
-class Plot:
-    """A figure, the name of its file, and what a reader should see in it."""
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure
-
-
 def plots(spectrum: Spectrum, strength: Strength | None) -> list[Plot]:
     """All plots that this map can give."""
     with styled():
         made = [_map(spectrum), _profiles(spectrum), _costs(spectrum), _training(spectrum)]
-        made += [_errors(spectrum), _gaps(spectrum), None if strength is None else _ladder(spectrum, strength)]
+        made += [_errors(spectrum), _gaps(spectrum), None if strength is None else ladder(strength)]
     return [plot for plot in made if plot is not None]
 
 
@@ -47,20 +39,20 @@ def _map(spectrum: Spectrum) -> Plot:
     low, high = min(values), max(values)
     for panel, generation in zip(axes, shown, strict=True):
         grid = [[spectrum.elo(spectrum.cell(generation, p, n).agent) for p in positions] for n in budgets]
-        panel.imshow(
-            [[one.value for one in row] for row in grid], cmap=HEAT, vmin=low, vmax=high, aspect="auto", origin="lower"
-        )
+        panel.pcolormesh([[one.value for one in row] for row in grid], cmap=HEAT, vmin=low, vmax=high)
         best = max((one.value, row, column) for row, line in enumerate(grid) for column, one in enumerate(line))
         for row, line in enumerate(grid):
             for column, one in enumerate(line):
                 colour = "white" if (one.value - low) / max(high - low, 1e-9) > 0.42 else "#1f2934"
-                panel.text(column, row + 0.12, f"{one.value:.0f}", ha="center", va="center", color=colour, size=10)
+                panel.text(
+                    column + 0.5, row + 0.62, f"{one.value:.0f}", ha="center", va="center", color=colour, size=10
+                )
                 half = f"±{(one.high - one.low) / 2:.0f}"
-                panel.text(column, row - 0.26, half, ha="center", va="center", color=colour, size=7, alpha=0.8)
-        panel.add_patch(Rectangle((best[2] - 0.5, best[1] - 0.5), 1, 1, fill=False, ec="#f2b134", lw=2.5))
+                panel.text(column + 0.5, row + 0.24, half, ha="center", va="center", color=colour, size=7, alpha=0.8)
+        panel.add_patch(Rectangle((best[2], best[1]), 1, 1, clip_on=False, fill=False, ec="#f2b134", lw=2.5))
         panel.set_title(f"generation {generation}")
-        panel.set_xticks(range(len(positions)), [f"{position:g}" for position in positions])
-        panel.set_yticks(range(len(budgets)), [f"{budget:,}" for budget in budgets])
+        panel.set_xticks(np.arange(len(positions)) + 0.5, [f"{position:g}" for position in positions])
+        panel.set_yticks(np.arange(len(budgets)) + 0.5, [f"{budget:,}" for budget in budgets])
         panel.grid(visible=False)
         panel.spines[:].set_visible(False)
         panel.set_xlabel("dial")
@@ -144,6 +136,7 @@ def _profile(spectrum: Spectrum, measure: Callable[[Cell], Estimate], label: str
         panel.set_title(f"generation {generation}")
         names = _ENDS if len(shown) <= 3 else {}
         panel.set_xticks(positions, [names.get(position, f"{position:g}") for position in positions])
+        panel.set_xlim(positions[0] - 0.14, positions[-1] + 0.14)
         panel.grid(visible=False, axis="x")
     axes[0].set_ylabel(label)
     legend_below(figure, axes[0], len(budgets))
@@ -165,15 +158,12 @@ def _costs(spectrum: Spectrum) -> Plot:
                     place = (spent(spec), one.value)
                     panel.annotate(f"{budget:,}", place, (6, -10), textcoords="offset points", size=8, color=INK)
         panel.set_xscale("log")
-        panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        panel.xaxis.set_minor_formatter(lambda value, _: "")
+        _tens(panel, none=panel is axes[1] and 1.0 in spectrum.design.positions)
     best = front(spectrum, newest)
     times, ratings = [spectrum.milliseconds(spec) for spec in best], [spectrum.elo(spec).value for spec in best]
     axes[0].step([*times, axes[0].get_xlim()[1]], [*ratings, ratings[-1]], where="post", color=MUTED, lw=1, ls="--")
     axes[0].set(xlabel="milliseconds per move", ylabel="Elo", title="against time")
     axes[1].set(xlabel="network evaluations per move", title="against network evaluations")
-    if 1.0 in spectrum.design.positions:
-        axes[1].set_xticks([_NONE, 1, 10, 100], ["none", "1", "10", "100"])
     legend_below(figure, axes[1], len(spectrum.design.positions))
     return Plot(
         "cost",
@@ -182,6 +172,15 @@ def _costs(spectrum: Spectrum) -> Plot:
         "The dashed line is the Pareto front: nothing that is faster than it is stronger.",
         figure,
     )
+
+
+def _tens(panel: Axes, *, none: bool = False) -> None:
+    """Label a logarithmic axis with plain numbers; with `none`, also the place of what costs nothing."""
+    low, high = np.log10(panel.get_xlim())
+    ticks = {10.0**power: f"{10.0**power:g}" for power in range(math.ceil(low), math.floor(high) + 1)}
+    ticks |= {_NONE: "none"} if none else {}
+    panel.set_xticks(list(ticks), list(ticks.values()))
+    panel.set_xticks([], minor=True)
 
 
 def _evaluations(spectrum: Spectrum, spec: str) -> float:
@@ -219,41 +218,8 @@ def _training(spectrum: Spectrum) -> Plot | None:
     )
 
 
-def _ladder(spectrum: Spectrum, strength: Strength) -> Plot:
-    """The calibration of strength."""
-    figure, axes = panels(1, height=3.9)
-    panel, rungs = axes[0], strength.rungs
-    levels = np.array([rung.level for rung in rungs])
-    # Below the network alone levels lie close together: the axis gives them as much room as doublings.
-    places = np.where(levels < 1.0, 3.0 * (levels - 1.0), levels - 1.0)
-    panel.plot(places, [rung.elo for rung in rungs], color=DIAL(0.5), label="calibration, which rises")
-    measured = [Estimate(rung.measured, rung.low, rung.high) for rung in rungs]
-    bars(panel, list(places), measured, fmt="o", color=INK, ms=5, label="measured")
-    panel.set_xticks(places, [_setting(level) for level in levels])
-    panel.axvline(0.0, color=MUTED, lw=1, ls="--")
-    panel.set(ylabel="Elo", xlabel="temperature of the network alone (left), then simulations at dial 0.5 (right)")
-    panel.legend(loc="upper left")
-    low, high = strength.range
-    return Plot(
-        "strength",
-        "Strength by request",
-        f"`?elo=` takes {low:.0f} to {high:.0f}: the network alone drawing its moves at a falling temperature, then "
-        f"search. {strength.anchor} is {strength.anchor_elo:.0f}.",
-        figure,
-    )
-
-
 def _shown(spectrum: Spectrum) -> list[int]:
     """The generations that get a panel: evenly spaced ones, the last included, if there are too many."""
     every = spectrum.generations
     places = np.linspace(0, len(every) - 1, min(len(every), _PANELS)).round().astype(np.int64)
     return [every[place] for place in places]
-
-
-def _setting(level: float) -> str:
-    """A level as it is written under the axis."""
-    if level == 0.0:
-        return "random"
-    if level < 1.0:
-        return f"{1.0 / level - 1.0:g}"
-    return f"{round(2.0 ** (level - 1.0)):,}" if level > 1.0 else "network"

@@ -92,12 +92,11 @@ def _search_pays(spectrum: Spectrum) -> Finding | None:
     if not sure:
         answer = "Not certainly at any budget measured: no interval of a gain over the network alone is above zero."
     else:
-        answer = (
-            f"From {sure[0]:,} simulations on: the newest network's own move gains {amount(gains[top])} by {top:,}."
-        )
+        over = f"{amount(gains[top])} over its own move"
+        answer = f"From {sure[0]:,} simulations on; with {top:,} the newest network gains {over}."
     details = [f"{budget:,} simulations: {amount(gain)}" for budget, gain in gains.items()]
     times = [spectrum.milliseconds(alone), spectrum.milliseconds(spectrum.cell(newest, 0.5, top).agent)]
-    details.append(f"The price: {times[1]:.2g} ms a move instead of {times[0]:.2g} ms.")
+    details.append(f"The price: {times[1]:.2g} ms a move at {top:,} simulations instead of {times[0]:.2g} ms.")
     return Finding("When does search pay?", answer, tuple(details))
 
 

@@ -51,11 +51,13 @@ class Measured:
 
     Attributes:
         milliseconds: mean wall time of a move decided by itself, the faster of two tries.
+        processor: how much of it was this process's own time on a processor.
         gaps: by generation, mean KL(its policy ‖ that generation's network policy) in nats, and its standard error.
         truth: how it did against a solver, or None where there is none.
     """
 
     milliseconds: float
+    processor: float
     gaps: Mapping[int, tuple[float, float]]
     truth: Truth | None
 
@@ -133,7 +135,8 @@ def _measure(
         )
     policies = _decide(agent, positions, seed) if references else None
     gaps = {} if policies is None else {number: _gap(policies, other) for number, other in references.items()}
-    return Measured(milliseconds=1000.0 * _seconds(agent, positions, seed), gaps=gaps, truth=truth)
+    wall, processor = _seconds(agent, positions, seed)
+    return Measured(milliseconds=1000.0 * wall, processor=1000.0 * processor, gaps=gaps, truth=truth)
 
 
 def _policies(game: Game, spec: str, positions: Positions, seed: int) -> Policies:
@@ -156,8 +159,8 @@ def _gap(policies: Policies, network: Policies) -> tuple[float, float]:
     return float(gaps.mean()), float(gaps.std() / np.sqrt(len(gaps)))
 
 
-def _seconds(agent: Agent, positions: Positions, seed: int) -> float:
-    """Mean wall time of positions decided one by one, warm, each the faster of two tries."""
+def _seconds(agent: Agent, positions: Positions, seed: int) -> tuple[float, float]:
+    """Mean wall time of positions decided one by one, warm, each the faster of two tries; and that on a processor."""
     chosen = positions[np.linspace(0, len(positions) - 1, min(_ALONE, len(positions))).astype(np.int64)]
     seeds = _seeds(seed, len(chosen))
     agent.forget()
@@ -166,13 +169,14 @@ def _seconds(agent: Agent, positions: Positions, seed: int) -> float:
     for row in range(len(chosen)):
         tries = []
         for _ in range(2):
-            start = time.perf_counter()
+            start, working = time.perf_counter(), time.process_time()
             agent.decide(chosen[row : row + 1], seeds[row : row + 1])
-            tries.append(time.perf_counter() - start)
+            tries.append((time.perf_counter() - start, time.process_time() - working))
         taken.append(min(tries))
         if time.perf_counter() - begun > _PATIENCE:
             break
-    return float(np.mean(taken))
+    wall, processor = np.mean(taken, axis=0).tolist()
+    return wall, processor
 
 
 def _seeds(seed: int, count: int) -> npt.NDArray[np.uint64]:
@@ -192,6 +196,7 @@ def _read(path: Path) -> dict[str, Measured]:
         return {
             key: Measured(
                 milliseconds=value["milliseconds"],
+                processor=value["processor"],
                 gaps={int(number): (mean, error) for number, (mean, error) in value["gaps"].items()},
                 truth=None if value["truth"] is None else Truth(**value["truth"]),
             )

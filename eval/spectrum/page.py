@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from eval.spectrum.canvas import to_svg
+from eval.spectrum.canvas import Plot, to_svg
 from eval.spectrum.design import ANCHOR_ELO
 from eval.spectrum.export import Row
-from eval.spectrum.figures import Plot
 from eval.spectrum.findings import Finding, equivalent, per_doubling
 from eval.spectrum.survey import Estimate, Spectrum
 from hybrid.strength import Strength
@@ -58,7 +57,7 @@ def page(
         table=table,
         truth=any(row.optimal is not None for row in table),
         strength=strength,
-        caution=results.caution,
+        cautions=spectrum.cautions,
     )
 
 

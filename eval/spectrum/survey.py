@@ -22,6 +22,7 @@ from hybrid.strength import Rung, Strength
 
 _CONCURRENT = 256
 """Games that a worker plays at once: with tens of agents, fewer would leave the networks with batches of one."""
+_UNDISTURBED = 0.8
 _STORE, _MEASURED = "games.db", "measured.json"
 
 
@@ -92,6 +93,19 @@ class Spectrum:
     def milliseconds(self, spec: str) -> float:
         """Wall time of a move decided by itself."""
         return self.measured[spec].milliseconds
+
+    @property
+    def cautions(self) -> list[str]:
+        """What is wrong with the measurements, if anything is."""
+        times = [self.measured[cell.agent] for cell in self.pool.cells]
+        share = sum(one.processor for one in times) / sum(one.milliseconds for one in times)
+        found = [self.results.caution] if self.results.caution is not None else []
+        if share < _UNDISTURBED:
+            found.append(
+                f"this machine was busy with other work while time was measured: agents had a processor {share:.0%} of "
+                f"the time, so milliseconds are too many; without {_MEASURED} the same command measures them again"
+            )
+        return found
 
 
 def play(

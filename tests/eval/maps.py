@@ -113,6 +113,7 @@ def _measured(pool: Pool, spec: str) -> Measured:
     share = 0.003 if spec.startswith("mcts") else 0.1
     return Measured(
         milliseconds=0.2 + share * int(simulations),
+        processor=0.2 + share * int(simulations),
         gaps={generation: (1.0 - network / 2000.0, 0.03) for generation, network in NETWORK.items()},
         truth=Truth(
             positions=300,

@@ -249,6 +249,13 @@ def test_the_truth_is_known_of_critical_positions_only() -> None:
     assert labelled(go, go.initial(), seed=0) is None
 
 
+def test_a_busy_machine_is_told_of(spectrum: Spectrum) -> None:
+    assert spectrum.cautions == []
+    disturbed = {spec: replace(one, processor=one.processor / 2) for spec, one in spectrum.measured.items()}
+    (caution,) = replace(spectrum, measured=disturbed).cautions
+    assert "a processor 50% of the time" in caution
+
+
 @pytest.mark.parametrize(
     "narrow",
     [

@@ -139,8 +139,8 @@ def _show(spectrum: Spectrum, calibration: Strength | None, report: Path) -> Non
             f"from {low:.0f} to {high:.0f}.",
             soft_wrap=True,
         )
-    if spectrum.results.caution is not None:
-        screen.print(f"[yellow]caution:[/yellow] {escape(spectrum.results.caution)}", soft_wrap=True)
+    for caution in spectrum.cautions:
+        screen.print(f"[yellow]caution:[/yellow] {escape(caution)}", soft_wrap=True)
     screen.print(f"\nLook at [bold]{escape(str(report))}[/bold]", soft_wrap=True)
 
 
