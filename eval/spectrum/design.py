@@ -26,7 +26,7 @@ ANCHOR_ELO = 1000.0
 
 _TEMPERATURES = (2.0, 1.0, 0.5)
 _RANDOM = "random"
-_TAKEN = ("dial", "simulations", "prior_weight", "value_weight", "time", "temperature", "elo")
+_TAKEN = ("dial", "simulations", "prior_weight", "value_weight", "time", "evaluations", "temperature", "elo")
 
 
 @dataclass(frozen=True, kw_only=True)

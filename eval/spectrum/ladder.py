@@ -28,7 +28,7 @@ def ladder(strength: Strength) -> Plot:
         "strength",
         "Strength by request",
         f"`?elo=` takes {low:.0f} to {high:.0f}: the network alone drawing its moves at a falling temperature, then "
-        f"search. {strength.anchor} is {strength.anchor_elo:.0f}.",
+        f"search. `{strength.anchor}` is {strength.anchor_elo:.0f}.",
         figure,
     )
 
