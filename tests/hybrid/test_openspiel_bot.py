@@ -120,7 +120,7 @@ def test_games_that_only_begin_alike_are_found_out() -> None:
     player = bot("random", "connect_four", "connect_four:rows=5")
     for _ in range(6):
         state.apply_action(0)
-    with pytest.raises(ValueError, match="OpenSpiel's move x0 is none in connect_four:rows=5"):
+    with pytest.raises(ValueError, match="OpenSpiel's move o0 is none in connect_four:rows=5"):
         player.step(state)
 
 
