@@ -204,6 +204,8 @@ def _place(spectrum: Spectrum) -> Finding | None:
             f"dial {top:g} with {budget:,} simulations" for budget, top, _ in places
         )
         answer += "."
+    if any(near for _, _, near in places):
+        answer += " Not every lead is certain."
     return Finding("Where on the dial is the best place?", answer, tuple(details))
 
 
@@ -213,11 +215,8 @@ def _training(spectrum: Spectrum) -> Finding | None:
     if old == new or 0.5 not in spectrum.design.positions:
         return None
     top = spectrum.design.simulations[-1]
-    alone, searched = (
-        {generation: spectrum.cell(generation, position, top).agent for generation in (old, new)}
-        for position in (min(spectrum.design.positions), 0.5)
-    )
     alone = {generation: spectrum.pool.networks[generation] for generation in (old, new)}
+    searched = {generation: spectrum.cell(generation, 0.5, top).agent for generation in (old, new)}
     network, both = spectrum.gain(alone[new], alone[old]), spectrum.gain(searched[new], searched[old])
     worth = {generation: spectrum.gain(searched[generation], alone[generation]) for generation in (old, new)}
     change = spectrum.sum({searched[new]: 1.0, alone[new]: -1.0, searched[old]: -1.0, alone[old]: 1.0})
@@ -227,16 +226,22 @@ def _training(spectrum: Spectrum) -> Finding | None:
         f"With {top:,} simulations at dial 0.5: {amount(both)}",
         f"Worth of search, generation {old}: {amount(worth[old])}; generation {new}: {amount(worth[new])}",
     ]
-    plays = [(number, equivalent(spectrum, alone[number])) for number in (old, new)]
-    if all(text for _, text in plays):
-        told = ", ".join(f"{text} at generation {number}" for number, text in plays)
-        details.append(f"The network alone is worth this many simulations of search without it: {told}.")
-    moves = [
-        f"{best(spectrum, old, budget):g} → {best(spectrum, new, budget):g}" for budget in spectrum.design.simulations
-    ]
-    listed = ", ".join(f"{move} at {budget:,}" for move, budget in zip(moves, spectrum.design.simulations, strict=True))
-    details.append(f"Best place on the dial, generation {old} → {new}: {listed} simulations.")
+    details += _shifts(spectrum, old, new)
     answer = (
         f"The network alone gains {amount(network)}; what {top:,} simulations add to it {trend} ({amount(change)})."
     )
     return Finding("How does that move as training proceeds?", answer, tuple(details))
+
+
+def _shifts(spectrum: Spectrum, old: int, new: int) -> Iterator[str]:
+    """How what the network alone is worth, and the best place on the dial, moved between two checkpoints."""
+    plays = [(number, equivalent(spectrum, spectrum.pool.networks[number])) for number in (old, new)]
+    if all(text for _, text in plays):
+        told = ", ".join(f"{text} at generation {number}" for number, text in plays)
+        yield f"The network alone is worth this many simulations of search without it: {told}."
+    if len(spectrum.design.positions) > 1:
+        moves = [
+            f"{best(spectrum, old, budget):g} → {best(spectrum, new, budget):g} at {budget:,}"
+            for budget in spectrum.design.simulations
+        ]
+        yield f"Best place on the dial, generation {old} → {new}: {', '.join(moves)} simulations."
