@@ -20,7 +20,8 @@ from eval.records import Record, replay
 from eval.store import Store
 from eval.tuning.acquisition import choose, expected_regret, samples
 from eval.tuning.curve import curve, observed, png
-from eval.tuning.landscape import DifferenceKernel, Landscape, Rounds, fit
+from eval.tuning.kernel import DifferenceKernel
+from eval.tuning.landscape import Landscape, Rounds, fit
 from eval.tuning.loop import Duel, Found, optimise
 from eval.tuning.matches import Matches
 from eval.tuning.space import Floats, Space
