@@ -32,6 +32,11 @@ def amount(gain: Estimate) -> str:
     return f"{gain.value:+.0f} Elo ({gain.low:.0f} to {gain.high:.0f})".replace("-", "−")
 
 
+def _time(milliseconds: float) -> str:
+    """A time to two digits."""
+    return f"{milliseconds:,.0f} ms" if milliseconds >= 100 else f"{milliseconds:.2g} ms"
+
+
 def equivalent(spectrum: Spectrum, spec: str) -> str | None:
     """How many simulations search alone needs to play like this agent, in words; None without two such agents."""
     direct = {cell.simulations: cell.agent for cell in spectrum.pool.cells if cell.position == 1.0}
@@ -96,7 +101,7 @@ def _search_pays(spectrum: Spectrum) -> Finding | None:
         answer = f"From {sure[0]:,} simulations on; with {top:,} the newest network gains {over}."
     details = [f"{budget:,} simulations: {amount(gain)}" for budget, gain in gains.items()]
     times = [spectrum.milliseconds(alone), spectrum.milliseconds(spectrum.cell(newest, 0.5, top).agent)]
-    details.append(f"The price: {times[1]:.2g} ms a move at {top:,} simulations instead of {times[0]:.2g} ms.")
+    details.append(f"The price: {_time(times[1])} a move at {top:,} simulations instead of {_time(times[0])}.")
     return Finding("When does search pay?", answer, tuple(details))
 
 
@@ -171,7 +176,7 @@ def place_of(spectrum: Spectrum, generation: int, spec: str) -> str:
 def _front_in_words(spectrum: Spectrum) -> Iterator[str]:
     newest = spectrum.generations[-1]
     steps = [
-        f"{place_of(spectrum, newest, spec)} ({spectrum.milliseconds(spec):.2g} ms, {spectrum.elo(spec).value:.0f})"
+        f"{place_of(spectrum, newest, spec)} ({_time(spectrum.milliseconds(spec))}, {spectrum.elo(spec).value:.0f})"
         for spec in front(spectrum, newest)
     ]
     yield "Best for its time, fastest first: " + ", ".join(steps) + "."
@@ -200,10 +205,7 @@ def _place(spectrum: Spectrum) -> Finding | None:
     if len({top for _, top, _ in places}) == 1:
         answer = f"At dial {places[0][1]:g}, of those measured, at every budget."
     else:
-        answer = "It depends on the budget: " + ", ".join(
-            f"dial {top:g} with {budget:,} simulations" for budget, top, _ in places
-        )
-        answer += "."
+        answer = f"It depends on the budget: {', '.join(f'dial {top:g} with {budget:,}' for budget, top, _ in places)}."
     if any(near for _, _, near in places):
         answer += " Not every lead is certain."
     return Finding("Where on the dial is the best place?", answer, tuple(details))
