@@ -157,5 +157,5 @@ def test_stronger_settings_win_matches(hybrid: Hybrid, run: Path) -> None:
     steps = [low, low + 0.5 * (high - low), high]
     players = [agents.load(f"{run}?elo={elo:.6f}", game) for elo in np.clip(steps, low + 1e-3, high - 1e-3)]
     for weak, strong in ((0, 1), (1, 2), (0, 2)):
-        match = play(game, [players[strong], players[weak]], 400, np.random.default_rng(strong), opening_plies=2)
+        match = play(game, [players[strong], players[weak]], 200, np.random.default_rng(strong), opening_plies=3)
         assert match.ci95[0] > 0.5
