@@ -86,10 +86,19 @@ def _panel(panel: Axes, found: Found, number: int) -> None:
     panel.axhline(0.0, color=_GREY, linewidth=0.8, linestyle=":")
     chosen = float(axis.value(found.point[number]))
     best, _ = found.landscape.at(found.point[None], _is_direct(found))
-    panel.plot([chosen], best, marker="D", color=_RED, linestyle="", label=f"best: {chosen:g}")
+    panel.plot(
+        [chosen],
+        best,
+        marker="D",
+        color=_RED,
+        linestyle="",
+        label=f"best: {chosen:g}" if len(space.axes) == 1 else "best",
+    )
     panel.set_xlabel(axis.name)
     if axis.logarithmic:
         panel.set_xscale("log")
+        panel.set_xticks([0.5, 1.0, 2.0, 4.0], ["0.5", "1", "2", "4"])
+        panel.set_xticks([], minor=True)
     panel.grid(alpha=0.25)
     panel.spines[["top", "right"]].set_visible(False)
     if len(space.axes) > 1:
