@@ -13,6 +13,7 @@ Shapes: G games, n agents, K clusters; parameters `[n + 2]` are θ, η and ln ν
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,9 +64,15 @@ class Ratings:
 
     def difference(self, agent: str, other: str, confidence: float = 0.95) -> tuple[float, float, float]:
         """How far `agent` is above `other`, and the ends of an interval for it."""
-        contrast = self._contrast(agent, other)
-        gap, half = float(contrast @ self.elo), self._half(contrast, confidence)
-        return gap, gap - half, gap + half
+        return self.combination({agent: 1.0, other: -1.0}, confidence)
+
+    def combination(self, weights: Mapping[str, float], confidence: float = 0.95) -> tuple[float, float, float]:
+        """A weighted sum of ratings whose `weights` add up to 0, and the ends of an interval for it."""
+        contrast = np.zeros(len(self.agents))
+        for agent, weight in weights.items():
+            contrast[self._number(agent)] = weight
+        total, half = float(contrast @ self.elo), self._half(contrast, confidence)
+        return total, total - half, total + half
 
     def superiority(self, agent: str, other: str) -> float:
         """The probability that `agent` is better than `other`."""

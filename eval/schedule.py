@@ -54,19 +54,26 @@ class Calendar:
         identities: what an agent's play depends on, spec and hash of the checkpoint, by agent number.
         seed: the tournament's seed.
         opening_plies: length of the random openings.
+        only: the tables that play, whatever the schedule; None = all that it has.
     """
 
     game: Game
     identities: dict[int, tuple[str, str]]
     seed: int
     opening_plies: int
+    only: frozenset[frozenset[int]] | None = None
     _lines: dict[Table, list[openings.Moves]] = field(default_factory=dict)
 
     def tables(self, schedule: Schedule) -> list[Table]:
         """All tables; in a gauntlet those with the first agent. They do not depend on the order of the others."""
         numbers = list(self.identities)
         found = itertools.combinations(sorted(numbers, key=self.identities.__getitem__), self.game.players)
-        return [table for table in found if schedule is not Schedule.GAUNTLET or numbers[0] in table]
+        return [
+            table
+            for table in found
+            if (schedule is not Schedule.GAUNTLET or numbers[0] in table)
+            and (self.only is None or frozenset(table) in self.only)
+        ]
 
     def round(self, table: Table, number: int) -> list[Fixture]:
         """The fixtures of a table's round, one for every seating."""

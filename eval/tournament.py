@@ -32,6 +32,7 @@ class Plan:
         schedule: how they are spread.
         seed: source of all openings and decisions.
         opening_plies: length of the random openings.
+        pairings: who meets whom, as places in `agents`, out of the pairings of the schedule; None = all of them.
     """
 
     game: str
@@ -40,6 +41,7 @@ class Plan:
     schedule: Schedule = Schedule.ROUND_ROBIN
     seed: int = 0
     opening_plies: int = 4
+    pairings: tuple[tuple[int, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.agents)) < len(self.agents):
@@ -48,6 +50,12 @@ class Plan:
             raise ValueError(f"games must be at least 1, got {self.games}")
         if self.opening_plies < 0:
             raise ValueError(f"opening_plies must be at least 0, got {self.opening_plies}")
+
+    def tables(self, numbers: Sequence[int]) -> frozenset[frozenset[int]] | None:
+        """`pairings` by the agents' `numbers` instead of their places."""
+        if self.pairings is None:
+            return None
+        return frozenset(frozenset(numbers[place] for place in pairing) for pairing in self.pairings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +108,13 @@ def run(
             store.agent(spec, hashed): (spec, hashed) for spec, (_, hashed) in zip(plan.agents, resolved, strict=True)
         }
         numbers = list(identities)
-        calendar = Calendar(game=game, identities=identities, seed=plan.seed, opening_plies=plan.opening_plies)
+        calendar = Calendar(
+            game=game,
+            identities=identities,
+            seed=plan.seed,
+            opening_plies=plan.opening_plies,
+            only=plan.tables(numbers),
+        )
         crew = Crew(
             game=game.spec,
             agents={number: concrete for number, (concrete, _) in zip(numbers, resolved, strict=True)},
@@ -174,7 +188,8 @@ class _Reader:
 def resolve(spec: str) -> tuple[str, str]:
     """An agent's spec with its run replaced by the checkpoint that it means now, and that file's hash.
 
-    A run that is still training would otherwise be another agent from one worker to the next.
+    A run that is still training would otherwise be another agent from one worker to the next; and so would a strength
+    (`elo`) that is calibrated anew, or a dial that is tuned anew.
 
     Raises:
         ValueError: no such agent.
@@ -184,7 +199,12 @@ def resolve(spec: str) -> tuple[str, str]:
         return spec, ""
     file = checkpoint.find(parsed.path)
     _, mark, query = spec.partition("?")
-    return f"{file}{mark}{query}", hashlib.sha256(file.read_bytes()).hexdigest()
+    digest = hashlib.sha256(file.read_bytes())
+    options = hybrid_agents.expand(parsed)
+    if options != parsed.options:
+        query = "&".join(f"{key}={value}" for key, value in options)
+        digest.update(query.encode())
+    return f"{file}{mark}{query}", digest.hexdigest()
 
 
 def read(path: Path, game: str, *, anchor: str | None = None, anchor_elo: float = 0.0) -> Results:

@@ -10,6 +10,7 @@ the hash of the board as symmetry g shows it, so that a symmetry of the board pe
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -75,23 +76,36 @@ def repeats(s: Any, near: Any, keys: Any, chain: Any, liberties: Any, a: int) ->
 
 
 @register_jitable
-def score(s: Any, near: Any, komi: float) -> None:
-    """End the game by area."""
+def area(cells: Any, near: Any) -> int:
+    """Black's points less White's, komi aside."""
     chain, liberties = np.empty(len(near), np.int64), np.empty(len(near), np.int64)
-    chains(s.cells, near, chain, liberties)
+    chains(cells, near, chain, liberties)
     reached = np.zeros(len(near), np.int64)
     for cell in range(len(near)):
         for i in range(4):
             other = near[cell, i]
             if other >= 0:
-                reached[chain[cell]] |= np.int64(s.cells[other] & STONE)
-    lead = -komi
+                reached[chain[cell]] |= np.int64(cells[other] & STONE)
+    lead = 0
     for cell in range(len(near)):
-        owner = np.int64(s.cells[cell] & STONE)
+        owner = np.int64(cells[cell] & STONE)
         if owner == 0:
             owner = reached[chain[cell]]
-        lead += 1.0 if owner == 1 else -1.0 if owner == 2 else 0.0
+        lead += 1 if owner == 1 else -1 if owner == 2 else 0
+    return lead
+
+
+@register_jitable
+def score(s: Any, near: Any, komi: float) -> None:
+    """End the game by area."""
+    lead = area(s.cells, near) - komi
     boards.finish(s, -1 if lead == 0 else 0 if lead > 0 else 1)
+
+
+def area_of(position: np.void) -> int:
+    """Black's points less White's as the board of one position stands, komi aside."""
+    size = math.isqrt(len(position["cells"]))
+    return int(area(position["cells"], boards.rays(size, size)[:, :4, 0]))
 
 
 def make(size: int = 9, komi: float = 7.5, max_plies: int = 0) -> LiftedGame:

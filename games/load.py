@@ -56,6 +56,22 @@ def options(name: str) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters.values()}
 
 
+def settings(spec: str) -> dict[str, Any]:
+    """Every option of the game that `spec` names, defaults included; empty for other libraries' games and no spec."""
+    name, _, text = spec.partition(":")
+    if not name or name in BRIDGES:
+        return {}
+    return options(name) | _options(_make(_module(name), name), name, text)
+
+
+def respecified(spec: str, **changes: Any) -> str:
+    """`spec` with some of its options changed."""
+    name, _, text = spec.partition(":")
+    given = dict(item.partition("=")[::2] for item in text.split(",") if item)
+    given |= {key: str(value) for key, value in changes.items()}
+    return f"{name}:{','.join(f'{key}={value}' for key, value in given.items())}"
+
+
 @dataclass(frozen=True)
 class Option:
     """One option of a game: its name and default value."""

@@ -65,7 +65,8 @@ class Search:
         self._select = chance_kernels().select if game.stochastic else kernels().select
         self._nodes = NODES if game.stochastic else 1
         knows_nothing = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
-        self._fused = knows_nothing and isinstance(game, LiftedGame) and config.parallel_leaves == 1
+        bounded = self.evaluator is not None and config.max_evaluations > 0
+        self._fused = knows_nothing and isinstance(game, LiftedGame) and config.parallel_leaves == 1 and not bounded
 
     @property
     def tree(self) -> Tree:
@@ -147,6 +148,8 @@ class Search:
             self._reveal(at, leaves, new)
         self._evaluate(at, leaves, simulations)
         kernels().backup(tree, at, leaves, parallel, self.game.zero_sum, self.done, self.over)
+        if self.config.max_evaluations:
+            self.over |= self.evaluations >= self.config.max_evaluations
 
     def try_out(self, position: Positions) -> None:
         """Search `position` `[1]` by a few simulations in row 0, so that all that a search compiles is in memory."""

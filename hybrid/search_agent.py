@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from games import Game, Positions
 from hybrid.agent import Decisions, Root, require_movers
+from hybrid.choice import draw
 from hybrid.dial import Dial
 from hybrid.evaluate import Evaluator
 from hybrid.search import Search, SearchConfig
@@ -33,14 +34,30 @@ class SearchAgent:
     With `games`, the trees of earlier moves are reused; memory is bounded by `MEMORY` and by `config.max_nodes` a tree.
     """
 
-    def __init__(self, game: Game, evaluator: Evaluator | None, config: SearchConfig, *, name: str) -> None:
-        """Raises ValueError where the dial consults a network and `evaluator` is None."""
+    def __init__(
+        self,
+        game: Game,
+        evaluator: Evaluator | None,
+        config: SearchConfig,
+        *,
+        name: str,
+        temperature: float = 0.0,
+    ) -> None:
+        """`temperature` softens the moves of the network alone; see `_consult`.
+
+        Raises:
+            ValueError: the dial consults a network and `evaluator` is None, or `temperature` is negative or beside a
+                search, whose moves have none.
+        """
         self.name = name
         self.game = game
         self.evaluator = evaluator
         self.config = config
         if config.dial.consults_network and evaluator is None:
             raise ValueError(f"{name!r} has no network, which {config.dial} consults")
+        if temperature < 0.0 or (temperature > 0.0 and config.dial.searches):
+            raise ValueError(f"temperature must be 0, or positive with simulations=0, got {temperature:g}")
+        self.temperature = temperature
         self._search: Search | None = None
         self._rows: dict[int, int] = {}
         self._warm = False
@@ -52,7 +69,7 @@ class SearchAgent:
         require_movers(self.game, positions)
         start = time.perf_counter()
         if not self.config.dial.searches:
-            decisions = self._consult(positions)
+            decisions = self._consult(positions, seeds)
         elif self.config.dial.seconds is not None:
             return self._decide_timed(positions, seeds, games, self.config.dial.seconds)
         else:
@@ -147,14 +164,15 @@ class SearchAgent:
         self._rows |= known
         return np.array([known[game] for game in wanted])
 
-    def _consult(self, positions: Positions) -> Decisions:
-        """The network's own move: no search."""
+    def _consult(self, positions: Positions, seeds: npt.NDArray[np.uint64]) -> Decisions:
+        """The network's own move, without search: its best, or drawn from softmax(logits / temperature)."""
         assert self.evaluator is not None
         logits, values = self.evaluator(positions)
         masked = np.where(self.game.legal_actions(positions), logits.astype(np.float64), -np.inf)
+        masked /= self.temperature or 1.0
         weights = np.exp(masked - masked.max(axis=1, keepdims=True))
         return Decisions(
-            actions=np.argmax(masked, axis=1),
+            actions=draw(weights, seeds) if self.temperature else np.argmax(masked, axis=1),
             policy=(weights / weights.sum(axis=1, keepdims=True)).astype(np.float32),
             values=values,
             evaluations=np.ones(len(positions), np.int64),

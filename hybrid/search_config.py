@@ -31,6 +31,7 @@ class SearchConfig:
         parallel_leaves: leaves of one tree evaluated together. More than 1 fills a GPU's batches from few trees,
             at a cost in strength for the same simulations.
         max_nodes: bound on the nodes of one row; a search that reaches it ends.
+        max_evaluations: bound on the network evaluations of one search, which ends there; 0 = none.
     """
 
     dial: Dial = field(default_factory=Dial)
@@ -49,6 +50,7 @@ class SearchConfig:
     reuse: bool = True
     parallel_leaves: int = 1
     max_nodes: int = 4_000_000
+    max_evaluations: int = 0
 
     def __post_init__(self) -> None:
         for name in ("c_puct", "c_rollout", "c_base", "c_uct", "c_visit", "c_scale", "dirichlet_total"):
@@ -60,11 +62,15 @@ class SearchConfig:
             raise ValueError(f"noise_fraction must be between 0 and 1, got {self.noise_fraction}")
         if self.max_nodes < 2:
             raise ValueError(f"max_nodes must be at least 2, got {self.max_nodes}")
+        if self.max_evaluations < 0:
+            raise ValueError(f"max_evaluations must be at least 0, got {self.max_evaluations}")
         for name in ("max_considered", "parallel_leaves"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.strategy == Strategy.GUMBEL and self.dial.seconds is not None:
             raise ValueError("strategy gumbel plans for a number of simulations: give simulations, not time")
+        if self.strategy == Strategy.GUMBEL and self.max_evaluations:
+            raise ValueError("strategy gumbel plans for a number of simulations: give simulations, not evaluations")
 
     @property
     def selection(self) -> Selection:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from games import Game
 from games.options import parse
+from hybrid import strength, tuned
 from hybrid.agent import Agent
 
 RUN = "run"
@@ -62,7 +63,18 @@ def load(spec: str, game: Game) -> Agent:
     parsed = parse_spec(spec)
     make = importlib.import_module(f"{__name__}.{parsed.kind}").make
     first = (game, parsed.path) if parsed.kind == RUN else (game,)
-    options = parse(make, f"agent {spec.partition('?')[0]!r}", parsed.options, skip=len(first))
+    options = parse(make, f"agent {spec.partition('?')[0]!r}", expand(parsed), skip=len(first))
     agent: Agent = make(*first, **options)
     agent.name = spec
     return agent
+
+
+def expand(spec: Spec) -> tuple[tuple[str, str], ...]:
+    """The options of a spec, those that stand for others (`elo=1200`, `dial=tuned`) replaced by what they mean now.
+
+    Raises:
+        ValueError: the run has not been calibrated or tuned, or options contradict each other.
+    """
+    if spec.kind != RUN:
+        return spec.options
+    return tuned.expand(spec.path, strength.expand(spec.path, spec.options))

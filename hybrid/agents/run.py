@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from games import Game
 from hybrid import checkpoint
+from hybrid.dial import Dial
 from hybrid.durations import parse_duration
 from hybrid.evaluate import load_evaluator
 from hybrid.search import SearchConfig
 from hybrid.search_agent import SearchAgent, dial_from
 from hybrid.strategy import Strategy
+
+_SIMULATIONS = 4
+"""Simulations for each network evaluation, at most, of an agent whose budget is of evaluations."""
 
 
 def make(
@@ -29,8 +35,13 @@ def make(
     reuse: bool = True,
     parallel_leaves: int = 1,
     device: str = "cpu",
+    temperature: float = 0.0,
+    evaluations: int = 0,
 ) -> SearchAgent:
     """Spec `runs/c4?dial=0.3&simulations=64`: the newest network of a run (or one checkpoint) behind the dial.
+
+    `runs/c4?elo=1200` stands for the options at which the run plays at that rating; see `hybrid.strength`. And
+    `runs/c4?dial=tuned` for those that play best at the spec's budget; see `hybrid.tuned`.
 
     Args:
         game: the game to play, which must be the one that the network was trained on.
@@ -50,10 +61,17 @@ def make(
         reuse: as above.
         parallel_leaves: as above.
         device: `cpu`, `cuda` or `cuda:N`.
+        temperature: draw the moves of the network alone from softmax(logits / temperature); 0 = play the best.
+        evaluations: budget of network evaluations per move instead of `simulations`; see `bound`.
     """
-    place = dial_from(simulations, dial, prior_weight, value_weight, parse_duration(time))
+    seconds = parse_duration(time)
+    if evaluations < 0 or (evaluations and seconds is not None):
+        raise ValueError(f"evaluations must be at least 1, without time beside them, got {evaluations} and {time!r}")
+    place = dial_from(evaluations or simulations, dial, prior_weight, value_weight, seconds)
+    place, most = bound(place) if evaluations else (place, 0)
     config = SearchConfig(
         dial=place,
+        max_evaluations=most,
         strategy=strategy,
         c_puct=c_puct,
         c_rollout=c_rollout,
@@ -65,4 +83,16 @@ def make(
         parallel_leaves=parallel_leaves,
     )
     stored = checkpoint.load(checkpoint.find(path), game)
-    return SearchAgent(game, load_evaluator(game, stored, device=device), config, name=path)
+    evaluator = load_evaluator(game, stored, device=device)
+    return SearchAgent(game, evaluator, config, name=path, temperature=temperature)
+
+
+def bound(place: Dial) -> tuple[Dial, int]:
+    """The dial that spends the simulations of `place` as network evaluations, and how many those are at most.
+
+    Simulations that end in a known result need no evaluation, so there may be more of them, up to four times as many:
+    a game's last moves need hardly any. Where no network is called, there are as many simulations as evaluations.
+    """
+    if not (place.searches and place.consults_network):
+        return place, 0
+    return replace(place, simulations=_SIMULATIONS * place.simulations), place.simulations

@@ -23,14 +23,22 @@ Type a move as the board names it, or
   simulations 200    its search budget per move
   time 50ms          the same in seconds (s) or milliseconds (ms) of wall time per move
   prior_weight 0.5   how far the search trusts the network's policy, 0 to 1; also value_weight
+  elo 1200           how strong it is to be, once hybrid spectrum has calibrated it
   agent SPEC         another opponent from here on
   hint               what the agent would do in your place
   moves              the legal moves
   undo               take back your last move
   quit               leave the game"""
 
-_AGENT_OPTIONS = ("dial", "simulations", "time", "prior_weight", "value_weight")
-_EXCLUDES = {"dial": ("prior_weight", "value_weight"), "prior_weight": ("dial",), "value_weight": ("dial",)}
+_AGENT_OPTIONS = ("dial", "simulations", "time", "prior_weight", "value_weight", "elo")
+_EXCLUDES = {
+    "dial": ("prior_weight", "value_weight", "elo"),
+    "simulations": ("elo",),
+    "time": ("elo",),
+    "prior_weight": ("dial", "elo"),
+    "value_weight": ("dial", "elo"),
+    "elo": ("dial", "simulations", "time", "prior_weight", "value_weight"),
+}
 
 
 class Session:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 from eval import tournament
 from eval.records import Record
@@ -107,6 +108,22 @@ def test_schedules(play: Any) -> None:
     )
     _, adaptive = play("--schedule", "adaptive", store="adaptive.db")
     assert adaptive["games"] == 60
+
+
+def test_tensorboard_gets_the_standings(play: Any, tmp_path: Path) -> None:
+    _, first = play("--tensorboard", tmp_path / "events")
+    _, second = play("--tensorboard", tmp_path / "events", "--games", 24)
+    events = EventAccumulator(str(tmp_path / "events"))
+    events.Reload()
+    points = {event.step: event.value for event in events.Scalars("elo/perfect")}
+    expected = {
+        result["games"]: line["elo"]
+        for result in (first, second)
+        for line in result["standings"]
+        if line["agent"] == "perfect"
+    }
+    assert points == pytest.approx(expected, rel=1e-5)
+    assert "standings/text_summary" in events.Tags()["tensors"]
 
 
 def test_the_default_store_is_named_after_the_game(

@@ -62,6 +62,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--anchor-elo", type=float, default=0.0, help="see --anchor")
     parser.add_argument("--csv", type=Path | None, default=None, metavar="FILE", help="write the games as a table")
     parser.add_argument("--pgn", type=Path | None, default=None, metavar="FILE", help="write the games as text")
+    parser.add_argument(
+        "--tensorboard", type=Path | None, default=None, metavar="DIR", help="add the standings to TensorBoard's events"
+    )
 
 
 def run(
@@ -78,6 +81,7 @@ def run(
     anchor_elo: float,
     csv: Path | None,
     pgn: Path | None,
+    tensorboard: Path | None,
     seed: int,
 ) -> Outcome:
     """Play what is missing of the tournament and show how it ended."""
@@ -95,6 +99,8 @@ def run(
     )
     exports = {"--csv": csv, "--pgn": pgn}
     path = _prepare(plan, store, exports)
+    if tensorboard is not None:
+        tensorboard.mkdir(parents=True, exist_ok=True)
     screen = TournamentScreen(f"{game}: {len(agents)} agents")
     try:
         with screen:
@@ -112,6 +118,10 @@ def run(
     except RuntimeError as error:
         raise ChildProcessError(str(error)) from error
     _export(results, exports)
+    if tensorboard is not None:
+        from training.tensorboard_results import write_tournament
+
+        write_tournament(tensorboard, results)
     return Outcome({**_show(results, path), "finished": True})
 
 

@@ -1,0 +1,191 @@
+"""Dials of one agent against each other in real games: each stored as it ends, none played twice.
+
+An entrant is what its options say, the agent's checkpoint and the budget being common to all. R rounds of a duel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from eval import openings
+from eval.arena import Fixture, play_fixtures
+from eval.match import Match, seatings
+from eval.records import Record, derive
+from eval.store import Store
+from eval.tuning.loop import Duel
+from eval.tuning.space import Floats
+from games.rules import Game
+from hybrid import agents, checkpoint, strength
+
+Options = tuple[tuple[str, str], ...]
+"""Options of an agent's spec."""
+Names = Callable[[int], Options]
+"""What sets a candidate apart from the others."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What all games have in common.
+
+    Attributes:
+        game: the rules, for two players.
+        file: the agent's checkpoint.
+        common: options of every entrant, the budget among them.
+        store: where games are kept.
+        seed: source of all openings and decisions.
+        opening_plies: length of the random openings.
+        concurrent: games played at once; it changes none.
+    """
+
+    game: Game
+    file: Path
+    common: Options
+    store: Path
+    seed: int
+    opening_plies: int
+    concurrent: int
+
+
+class Matches:
+    """Plays and remembers; a context manager.
+
+    Attributes:
+        played: how many games have been played here, those found in the store not counted.
+    """
+
+    def __init__(self, setup: Setup, progress: Callable[[Record], None] | None = None) -> None:
+        """Open the store, or make it.
+
+        Raises:
+            ValueError: it is something else, or of other games.
+        """
+        self.setup = setup
+        self.played = 0
+        self._progress = progress or (lambda record: None)
+        self._store = Store(setup.store, setup.game.spec)
+        try:
+            for name in ("seed", "opening_plies"):
+                self._store.require(name, getattr(setup, name))
+            self._hash = strength.digest_of(setup.file)
+            self._known = {record.seed: record for record in self._store.records()}
+        except BaseException:
+            self._store.close()
+            raise
+        self._lines: list[openings.Moves] = []
+        self._seen: set[frozenset[tuple[tuple[str, ...], tuple[int, ...]]]] = set()
+
+    def __enter__(self) -> Matches:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._store.close()
+
+    def scores(self, names: Names, duels: Sequence[Duel]) -> list[Floats]:
+        """The objective of `eval.tuning.loop.optimise` over candidates that `names` sets apart.
+
+        A round that repeats an earlier one of the same two move for move, as deterministic agents do once openings
+        recur, tells nothing new and is left out.
+        """
+        fixtures = [
+            fixture
+            for duel in duels
+            for number in range(duel.start, duel.start + duel.rounds)
+            for fixture in self._round("search", names(duel.first), names(duel.second), number, self._line(number))
+        ]
+        finished = iter(self._play(fixtures))
+        found = []
+        for duel in duels:
+            rounds = [(next(finished), next(finished)) for _ in range(duel.rounds)]
+            found.append(np.array([np.mean([game.score(0) for game in pair]) for pair in rounds if self._new(pair)]))
+        return found
+
+    def match(self, first: Options, second: Options, games: int) -> Match:
+        """A match of two entrants apart from the search: on openings that it did not use between the same two."""
+        used = {
+            record.moves[: record.opening]
+            for record in self._known.values()
+            if set(record.agents) == {self._label(first), self._label(second)}
+        }
+        rng = np.random.default_rng(derive("match", self.setup.seed, first, second))
+        rounds = games // 2
+        lines = openings.draw(self.setup.game, rounds + len(used), self.setup.opening_plies, rng)
+        fresh = [line for line in lines if line not in used] or lines
+        fixtures = [
+            fixture
+            for number in range(rounds)
+            for fixture in self._round("match", first, second, number, fresh[number % len(fresh)])
+        ]
+        return Match(tuple(self._play(fixtures)))
+
+    def _play(self, fixtures: Sequence[tuple[Options, Options, Fixture]]) -> list[Record]:
+        """The games of fixtures, in order, with the entrants as agents 0 and 1: from the store, or else played."""
+        missing = [entry for entry in fixtures if entry[2].seed not in self._known]
+        entrants = list(dict.fromkeys(options for one, other, _ in missing for options in (one, other)))
+        loaded = [agents.load(self._spec(options), self.setup.game) for options in entrants]
+        numbers = [self._store.agent(self._label(options), self._hash) for options in entrants]
+        labels = [self._label(options) for options in entrants]
+        seated = [
+            replace(fixture, seats=tuple(entrants.index((one, other)[seat]) for seat in fixture.seats))
+            for one, other, fixture in missing
+        ]
+        playing = play_fixtures(self.setup.game, loaded, seated, concurrent=self.setup.concurrent, memory=False)
+        for played in playing:
+            record = replace(
+                played,
+                seats=tuple(numbers[seat] for seat in played.seats),
+                agents=tuple(labels[seat] for seat in played.seats),
+            )
+            self._store.add([record])
+            self._known[record.seed] = record
+            self.played += 1
+            self._progress(record)
+        return [replace(self._known[fixture.seed], seats=fixture.seats) for _, _, fixture in fixtures]
+
+    def _round(
+        self, purpose: str, first: Options, second: Options, number: int, opening: openings.Moves
+    ) -> list[tuple[Options, Options, Fixture]]:
+        """The two games of a round, whose seeds derive from all that they depend on."""
+        setup = self.setup
+        key = (purpose, setup.seed, setup.game.spec, setup.opening_plies, self._hash, setup.common, first, second)
+        return [
+            (
+                first,
+                second,
+                Fixture(seats=order, round=number, opening=opening, seed=derive(*key, number, order)),
+            )
+            for order in seatings(2)
+        ]
+
+    def _line(self, number: int) -> openings.Moves:
+        """The opening of the search's round `number`; it does not depend on how many are drawn at a time."""
+        if number >= len(self._lines):
+            rng = np.random.default_rng(derive("openings", self.setup.seed))
+            count = max(2 * len(self._lines), number + 1, 64)
+            self._lines = openings.draw(self.setup.game, count, self.setup.opening_plies, rng)
+        return self._lines[number]
+
+    def _new(self, pair: tuple[Record, ...]) -> bool:
+        """Whether a round's games have not all been played before."""
+        games = frozenset((game.agents, game.moves) for game in pair)
+        known = games in self._seen
+        self._seen.add(games)
+        return not known
+
+    def _spec(self, options: Options) -> str:
+        """An entrant as `hybrid.agents.load` reads it."""
+        return f"{self.setup.file}?{_query(self.setup.common + options)}"
+
+    def _label(self, options: Options) -> str:
+        """An entrant's name in the store, wherever the run folder lies."""
+        return f"{checkpoint.find(self.setup.file).name}?{_query(self.setup.common + options)}"
+
+
+def _query(options: Options) -> str:
+    return "&".join(f"{key}={value}" for key, value in options)

@@ -1,0 +1,169 @@
+"""Strength control: the setting at which an agent plays at a given rating, read from what `hybrid spectrum` measured.
+
+A *level* is one number from random play to a long search. Below 1 the network alone draws its move from
+softmax(logits / T), with T = 1 / level - 1: uniformly random at 0, the network's best move at 1. Above 1 it searches
+with 2 ** (level - 1) simulations, as AlphaZero does. `Strength` holds ratings of some levels, made increasing; between
+them ratings are read off straight lines. It lies beside the checkpoints, as `strength.json` in the run folder.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hybrid import checkpoint
+
+FILE = "strength.json"
+FORMAT = 1
+_HOTTEST = 1e9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """A level that was measured: its rating in the pool, that rating's 95 % interval, and what the calibration says."""
+
+    level: float
+    measured: float
+    low: float
+    high: float
+    elo: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strength:
+    """A calibration of one checkpoint.
+
+    Attributes:
+        game: spec of the game.
+        checkpoint: name of the checkpoint's file.
+        digest: that file's SHA-256.
+        anchor: the agent whose rating is `anchor_elo`: a rating means nothing without it.
+        anchor_elo: see `anchor`.
+        agents: how many agents were rated together.
+        games: how many games they played.
+        rungs: the levels, weakest first.
+    """
+
+    game: str
+    checkpoint: str
+    digest: str
+    anchor: str
+    anchor_elo: float
+    agents: int
+    games: int
+    rungs: tuple[Rung, ...]
+
+    def __post_init__(self) -> None:
+        levels, ratings = [rung.level for rung in self.rungs], [rung.elo for rung in self.rungs]
+        if len(levels) < 2 or sorted(set(levels)) != levels or sorted(ratings) != ratings or levels[0] < 0.0:
+            raise ValueError(f"rungs must be two or more of increasing level and rating, got {self.rungs}")
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The weakest and the strongest rating that can be had."""
+        return self.rungs[0].elo, self.rungs[-1].elo
+
+    def level(self, elo: float) -> float:
+        """The level that plays at `elo`: it never falls as `elo` rises, and is the cheapest of several.
+
+        Raises:
+            ValueError: no level is that weak or that strong.
+        """
+        weakest, strongest = self.range
+        if not weakest <= elo <= strongest:
+            raise ValueError(
+                f"elo must be between {math.ceil(weakest)} and {math.floor(strongest)}, which is what was calibrated "
+                f"({self.anchor} is {self.anchor_elo:g}), got {elo:g}"
+            )
+        above = bisect.bisect_left([rung.elo for rung in self.rungs], elo)
+        upper = self.rungs[above]
+        if upper.elo == elo:
+            return upper.level
+        lower = self.rungs[above - 1]
+        return lower.level + (upper.level - lower.level) * (elo - lower.elo) / (upper.elo - lower.elo)
+
+
+def options_at(level: float) -> tuple[tuple[str, str], ...]:
+    """The options of an agent's spec that play at `level`."""
+    if level < 1.0:
+        return ("simulations", "0"), ("temperature", f"{min(1.0 / max(level, 1e-12) - 1.0, _HOTTEST):.6g}")
+    # Matches, which the ratings are from, reuse no trees; a game at the terminal would.
+    return ("simulations", str(round(2.0 ** (level - 1.0)) if level > 1.0 else 0)), ("reuse", "false")
+
+
+def level_of(*, simulations: int, temperature: float = 0.0) -> float:
+    """The level of a number of simulations, or of the network alone at a temperature."""
+    return 1.0 / (1.0 + temperature) if simulations == 0 else 1.0 + math.log2(simulations)
+
+
+def file_of(file: Path) -> Path | None:
+    """Where the calibration of the checkpoint `file` belongs; None outside of a run folder."""
+    return file.parent.parent / FILE if file.parent.name == "checkpoints" else None
+
+
+def save(path: Path, strength: Strength) -> None:
+    """Write a calibration, whole or not at all."""
+    content = json.dumps({"format": FORMAT, **asdict(strength)}, indent=2, allow_nan=False)
+    checkpoint.write_atomically(path, f"{content}\n".encode())
+
+
+def load(path: str | Path) -> Strength:
+    """The calibration of the checkpoint that `path`, a run folder or a checkpoint, means.
+
+    Raises:
+        ValueError: there is none, it is damaged, or it is of another checkpoint.
+    """
+    file = checkpoint.find(path)
+    stored = file_of(file)
+    if stored is None or not stored.is_file():
+        raise ValueError(f"elo: {str(path)!r} is not calibrated; 'hybrid spectrum GAME {path}' does that")
+    strength = _parse(stored)
+    if digest_of(file) != strength.digest:
+        raise ValueError(
+            f"elo: {stored} calibrates {strength.checkpoint}, not {file.name}: "
+            f"run 'hybrid spectrum GAME {path}' again, or name that checkpoint"
+        )
+    return strength
+
+
+def digest_of(file: Path) -> str:
+    """The SHA-256 of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def expand(path: str, options: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The options of the spec of the run at `path`, with `elo` replaced by the setting that it stands for.
+
+    Raises:
+        ValueError: `elo` is no number, out of range, beside options that change strength, or not calibrated.
+    """
+    wanted = [value for key, value in options if key == "elo"]
+    if not wanted:
+        return options
+    others = [key for key, _ in options if key not in ("elo", "device")]
+    if others or len(wanted) > 1:
+        raise ValueError(f"elo sets the strength by itself and cannot be given with {', '.join(others) or 'elo'}")
+    try:
+        elo = float(wanted[0])
+    except ValueError:
+        raise ValueError(f"elo must be a number, got {wanted[0]!r}") from None
+    setting = options_at(load(path).level(elo))
+    return (*setting, *((key, value) for key, value in options if key != "elo"))
+
+
+def _parse(path: Path) -> Strength:
+    """The calibration in a file."""
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if raw.pop("format") != FORMAT:
+            raise ValueError(f"its format is not {FORMAT}")
+        if set(raw) != {field.name for field in fields(Strength)}:
+            raise ValueError(f"its fields are {sorted(raw)}")
+        return Strength(**{**raw, "rungs": tuple(Rung(**rung) for rung in raw["rungs"])})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path} is no calibration of strength, or it is damaged: {error}") from error

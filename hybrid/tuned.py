@@ -1,0 +1,182 @@
+"""Tuned dials: the settings that `hybrid tune` found best at a cost per move, read back as `RUN?dial=tuned`.
+
+They lie beside the checkpoints, as `tuning.json` in the run folder, one for each checkpoint and budget.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from hybrid import checkpoint
+from hybrid.durations import parse_duration
+from hybrid.strength import digest_of
+
+FILE = "tuning.json"
+FORMAT = 1
+WORD = "tuned"
+"""What stands for a tuned setting after `dial=`."""
+
+Kind = Literal["simulations", "time", "evaluations"]
+_USUAL = 64
+"""Simulations of an agent whose spec says nothing of its budget."""
+_SHARED = ("c_puct", "c_rollout")
+"""Options that a tuned setting may have beside the dial's own, and that a spec may overrule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What a move may cost: so many simulations, or network evaluations, or seconds."""
+
+    kind: Kind
+    amount: float
+
+    def __post_init__(self) -> None:
+        whole = self.kind == "time" or self.amount == int(self.amount)
+        if not (0.0 < self.amount < math.inf and whole):
+            raise ValueError(f"budget must be positive, and whole unless it is a time, got {self.amount:g} {self.kind}")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`200` simulations, `200evaluations` or `20ms`. Raises ValueError on anything else."""
+        number = text.removesuffix("evaluations")
+        if number.isascii() and number.isdecimal():
+            return cls(kind="simulations" if number == text else "evaluations", amount=float(number))
+        try:
+            seconds = parse_duration(text)
+        except ValueError:
+            seconds = None
+        if seconds is None:
+            raise ValueError(f"budget must be as 200 (simulations), 200evaluations or 20ms, got {text!r}")
+        return cls(kind="time", amount=seconds)
+
+    @property
+    def option(self) -> tuple[str, str]:
+        """The budget as an option of an agent's spec."""
+        return self.kind, f"{1000.0 * self.amount:g}ms" if self.kind == "time" else f"{self.amount:.0f}"
+
+    def __str__(self) -> str:
+        """The budget as `parse` reads it."""
+        return self.option[1] + (self.kind if self.kind == "evaluations" else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A tuned dial.
+
+    Attributes:
+        checkpoint: name of the checkpoint's file.
+        digest: that file's SHA-256.
+        budget: the cost per move at which it was found, as `Budget.parse` reads it.
+        axes: what was tuned.
+        options: the setting, as options of an agent's spec.
+        games: how many games were played to find it.
+        elo: what it gained over dial 0.5 in a match at the same cost, and the 95 % interval; zeros if it is dial 0.5.
+        low: see `elo`.
+        high: see `elo`.
+    """
+
+    checkpoint: str
+    digest: str
+    budget: str
+    axes: tuple[str, ...]
+    options: tuple[tuple[str, str], ...]
+    games: int
+    elo: float | None
+    low: float | None
+    high: float | None
+
+
+def file_of(file: Path) -> Path | None:
+    """Where tuned settings of the checkpoint `file` belong; None outside of a run folder."""
+    return file.parent.parent / FILE if file.parent.name == "checkpoints" else None
+
+
+def save(path: Path, setting: Setting) -> None:
+    """Add a setting to those in a file, in place of one of the same checkpoint and budget; all of it or nothing.
+
+    Raises:
+        ValueError: the file is damaged or something else.
+    """
+    key = (setting.digest, setting.budget)
+    kept = [other for other in (read(path) if path.is_file() else []) if (other.digest, other.budget) != key]
+    content = {"format": FORMAT, "settings": [asdict(one) for one in [*kept, setting]]}
+    checkpoint.write_atomically(path, f"{json.dumps(content, indent=2, allow_nan=False)}\n".encode())
+
+
+def load(path: str | Path) -> list[Setting]:
+    """The settings of the checkpoint that `path`, a run folder or a checkpoint, means, the latest last.
+
+    Raises:
+        ValueError: there are none, or the file is damaged.
+    """
+    file = checkpoint.find(path)
+    stored = file_of(file)
+    hint = f"'hybrid tune GAME {path}' does that"
+    if stored is None or not stored.is_file():
+        raise ValueError(f"dial=tuned: {str(path)!r} is not tuned; {hint}")
+    settings, digest = read(stored), digest_of(file)
+    own = [setting for setting in settings if setting.digest == digest]
+    if not own:
+        names = ", ".join(sorted({setting.checkpoint for setting in settings}))
+        raise ValueError(f"dial=tuned: {stored} has settings of {names}, not of {file.name}; {hint}")
+    return own
+
+
+def nearest(settings: list[Setting], budget: Budget) -> Setting:
+    """The setting found at the budget nearest to `budget`; the latest one if none is of its kind."""
+    found = [(Budget.parse(setting.budget), setting) for setting in settings]
+    alike = [(known, setting) for known, setting in found if known.kind == budget.kind]
+    if not alike:
+        return settings[-1]
+    return min(alike, key=lambda pair: abs(math.log(pair[0].amount / budget.amount)))[1]
+
+
+def expand(path: str, options: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The options of the spec of the run at `path`, with `dial=tuned` replaced by the setting for its budget.
+
+    Raises:
+        ValueError: there is no such setting, or the spec sets a weight beside it.
+    """
+    if ("dial", WORD) not in options:
+        return options
+    rest = tuple((key, value) for key, value in options if (key, value) != ("dial", WORD))
+    beside = [key for key, _ in rest if key in ("dial", "prior_weight", "value_weight")]
+    if beside:
+        raise ValueError(f"dial=tuned sets {', '.join(beside)} too: give one or the other")
+    given = {key for key, _ in rest}
+    setting = nearest(load(path), _budget(rest))
+    return (*((key, value) for key, value in setting.options if not (key in _SHARED and key in given)), *rest)
+
+
+def _budget(options: Iterable[tuple[str, str]]) -> Budget:
+    """The budget that an agent's options say."""
+    given = dict(options)
+    for kind, suffix in (("time", ""), ("evaluations", "evaluations"), ("simulations", "")):
+        if given.get(kind):
+            return Budget.parse(given[kind] + suffix)
+    return Budget(kind="simulations", amount=_USUAL)
+
+
+def read(path: Path) -> list[Setting]:
+    """All settings in a file. Raises ValueError if it is damaged or something else."""
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if raw["format"] != FORMAT:
+            raise ValueError(f"its format is not {FORMAT}")
+        return [_setting(dict(entry)) for entry in raw["settings"]]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path} holds no tuned settings, or it is damaged: {error}") from error
+
+
+def _setting(entry: dict[str, Any]) -> Setting:
+    """One setting out of JSON."""
+    if set(entry) != {field.name for field in fields(Setting)}:
+        raise ValueError(f"the fields of a setting are {sorted(entry)}")
+    options = tuple((str(key), str(value)) for key, value in entry.pop("options"))
+    Budget.parse(entry["budget"])
+    return Setting(**{**entry, "axes": tuple(entry["axes"])}, options=options)
