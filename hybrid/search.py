@@ -44,7 +44,8 @@ class Search:
         """Make `rows` empty trees; `evaluator` is needed unless the dial stands at the direct end.
 
         Raises:
-            ValueError: the dial does not search, or consults a network where there is none.
+            ValueError: the dial does not search, or consults a network where there is none, or there is no room for a
+                simulation.
         """
         if not config.dial.searches:
             raise ValueError("simulations must be at least 1 to search, got 0")
@@ -64,6 +65,8 @@ class Search:
         self._selection = config.selection
         self._select = chance_kernels().select if game.stochastic else kernels().select
         self._nodes = NODES if game.stochastic else 1
+        if config.max_nodes <= self._nodes:
+            raise ValueError(f"max_nodes must be at least {self._nodes + 1} in {game.spec!r}, got {config.max_nodes}")
         knows_nothing = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
         bounded = self.evaluator is not None and config.max_evaluations > 0
         self._fused = knows_nothing and isinstance(game, LiftedGame) and config.parallel_leaves == 1 and not bounded

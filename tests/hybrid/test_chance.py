@@ -215,7 +215,7 @@ def test_several_leaves_at_once_leave_no_trace_beyond_their_visits(dial: str, pa
                 assert abs(edge.total) <= edge.visits
 
 
-@pytest.mark.parametrize("limit", [2, 3, 4, 11, 40])
+@pytest.mark.parametrize("limit", [3, 4, 11, 40])
 def test_memory_stays_within_max_nodes(limit: int) -> None:
     game = games.load("pig")
     config = SearchConfig(dial=Dial.at(1.0, simulations=500), max_nodes=limit)
@@ -229,6 +229,11 @@ def test_memory_stays_within_max_nodes(limit: int) -> None:
         assert run.positions.shape[1] <= limit
         trees.append([nodes_of(run, row) for row in range(3)])
     assert trees[0] == trees[1]
+
+
+def test_there_must_be_room_for_a_simulation() -> None:
+    with pytest.raises(ValueError, match="max_nodes must be at least 3 in 'pig', got 2"):
+        Search(games.load("pig"), None, SearchConfig(dial=DIRECT, max_nodes=2), 1)
 
 
 def test_chance_nodes_are_nothing_to_decide() -> None:
