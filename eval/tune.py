@@ -14,54 +14,19 @@ from eval.match import Match
 from eval.records import Record
 from eval.tuning.loop import Duel, Found, Step, optimise
 from eval.tuning.matches import Matches, Options, Setup
+from eval.tuning.plan import Place, Plan, place_of
 from eval.tuning.space import Floats, Space
 from games import load as load_game
 from games.rules import Game
-from hybrid import agents, checkpoint, strength, tuned
+from hybrid import agents, strength, tuned
 from hybrid.search_config import SearchConfig
-from hybrid.tuned import Budget, Setting
+from hybrid.tuned import Setting
 
-_TAKEN = ("dial", "simulations", "prior_weight", "value_weight", "time", "evaluations", "elo", "temperature")
+__all__ = ["DIALS", "Gain", "Place", "Plan", "Tuning", "options_of", "place_of", "run"]
+
 _RATIO = SearchConfig.c_rollout / SearchConfig.c_puct
 DIALS = (0.0, 0.5, 1.0)
 """The dials that the tuned one is compared with."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What to tune, and how long.
-
-    Attributes:
-        game: spec of the game, for two players.
-        agent: a run folder or a checkpoint in one, perhaps with options of the search (`runs/c4?strategy=uct`).
-        budget: what a move may cost.
-        axes: what is tuned; see `eval.tuning.space.AXES`.
-        games: of the search, at most.
-        precision: the search ends when its expected regret is this small, in Elo.
-        confirm: games of each match that measures the gain, an even number.
-        seed: source of all randomness.
-        opening_plies: length of the random openings.
-        concurrent: games played at once; it changes none.
-    """
-
-    game: str
-    agent: str
-    budget: Budget
-    axes: tuple[str, ...] = ("dial",)
-    games: int = 1000
-    precision: float = 15.0
-    confirm: int = 200
-    seed: int = 0
-    opening_plies: int = 4
-    concurrent: int = 64
-
-    def __post_init__(self) -> None:
-        if self.confirm < 2 or self.confirm % 2:
-            raise ValueError(f"confirm must be an even number of games, at least 2, got {self.confirm}")
-        if self.games < 2:
-            raise ValueError(f"games must be at least 2, got {self.games}")
-        if not self.precision > 0.0:
-            raise ValueError(f"precision must be positive, got {self.precision}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,50 +105,6 @@ class Tuning:
             low=bounded[1],
             high=bounded[2],
         )
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the run's tuning is kept: the checkpoint, and the folder and name of the files that come of it."""
-
-    file: Path
-    folder: Path
-    stem: str
-
-    @property
-    def store(self) -> Path:
-        """The games."""
-        return self.folder / f"{self.stem}.db"
-
-    @property
-    def curve(self) -> Path:
-        """The picture of the landscape."""
-        return self.folder / f"{self.stem}.png"
-
-    @property
-    def settings(self) -> Path:
-        """What `RUN?dial=tuned` reads."""
-        return self.folder.parent / tuned.FILE
-
-
-def place_of(plan: Plan) -> Place:
-    """Where a plan's files are.
-
-    Raises:
-        ValueError: the agent is none of a run folder, or its spec sets what is tuned.
-    """
-    parsed = agents.parse_spec(plan.agent)
-    if parsed.kind != agents.RUN:
-        raise ValueError(f"agent must be a trained run, which has a network to tune, got {plan.agent!r}")
-    set_here = {key for key, _ in parsed.options} & {*_TAKEN, *plan.axes, *(["c_rollout"] * ("c_puct" in plan.axes))}
-    if set_here:
-        raise ValueError(f"agent {plan.agent!r} sets {', '.join(sorted(set_here))}, which tuning sets itself")
-    file = checkpoint.find(parsed.path)
-    settings = tuned.file_of(file)
-    if settings is None:
-        raise ValueError(f"agent must be in a run folder, where its tuned dial is kept, got {str(file)!r}")
-    stem = f"{file.stem}-{plan.budget}-{'-'.join(plan.axes)}"
-    return Place(file, settings.parent / "tuning", stem)
 
 
 def run(

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 import weakref
+from collections.abc import Sequence
 from typing import BinaryIO
 
 LIMIT = 1 << 20
@@ -64,28 +65,36 @@ class EngineProcess:
         self._end = weakref.finalize(self, _end, self._process, errors, FAREWELL)
 
     def ask(self, question: str, seconds: float) -> str:
-        """The answer to a GTP command, which has to come within `seconds`.
+        """The answer to one GTP command; see `ask_all`."""
+        return self.ask_all([question], seconds)[0]
+
+    def ask_all(self, questions: Sequence[str], seconds: float) -> list[str]:
+        """The answers to GTP commands sent all at once, each of which has to come within `seconds` of the one before.
 
         Raises:
-            EngineRefusedError: it is an error message.
-            EngineFailedError: there is none, or it is no GTP.
+            EngineRefusedError: one of them is an error message.
+            EngineFailedError: one is missing, or is no GTP.
         """
-        self._number += 1
-        deadline = time.monotonic() + seconds
+        first = self._number + 1
+        self._number += len(questions)
         with contextlib.suppress(OSError):  # a program that is gone is noticed when its answer is read
-            self._input.write(f"{self._number} {question}\n".encode())
-        answer = self._read(question, deadline, seconds)
+            lines = [f"{first + place} {question}\n" for place, question in enumerate(questions)]
+            self._input.write("".join(lines).encode())
+        answers, refusals = [], []
+        for place, question in enumerate(questions):
+            answer = self._read(question, time.monotonic() + seconds, seconds)
+            match = re.fullmatch(r"([=?])(\d*)(?:\s(.*))?", answer, re.DOTALL)
+            if match is None or match[2] != str(first + place):
+                what = f"answered {question!r} with {_short(answer)}, which is no answer number {first + place}"
+                raise self._failure(what)
+            answers.append((match[3] or "").strip())
+            if match[1] == "?":
+                refusals.append(f"{question!r}: {answers[-1] or 'without a reason'}")
         if os.fstat(self._errors.fileno()).st_size > LIMIT:
             os.ftruncate(self._errors.fileno(), 0)
-        match = re.fullmatch(r"([=?])(\d*)(?:\s(.*))?", answer, re.DOTALL)
-        if match is None or match[2] != str(self._number):
-            raise self._failure(
-                f"answered {question!r} with {_short(answer)}, which is no answer number {self._number}"
-            )
-        text = (match[3] or "").strip()
-        if match[1] == "?":
-            raise EngineRefusedError(f"engine {self.command!r} refused {question!r}: {text or 'without a reason'}")
-        return text
+        if refusals:
+            raise EngineRefusedError(f"engine {self.command!r} refused {refusals[0]}")
+        return answers
 
     def close(self) -> None:
         """End the program, politely if it listens."""

@@ -45,8 +45,8 @@ class AgentBot(pyspiel.Bot):  # type: ignore[misc]
         self._theirs, self._ours, self._agent, self._seed = theirs, ours, agent, seed
         self._number = 0
         self._begin()
-        legal = np.flatnonzero(ours.legal_actions(self._position)[0]).tolist()
-        if theirs.num_players() != ours.players or legal != sorted(self._actions()):
+        shared, legal = self._actions(), ours.legal_actions(self._position)[0]
+        if theirs.num_players() != ours.players or not len(shared) == legal.sum() == len(self._state.legal_actions()):
             raise ValueError(f"game {ours.spec!r} is not OpenSpiel's {theirs}: they begin with other moves")
 
     def step(self, state: pyspiel.State) -> int:
@@ -58,7 +58,10 @@ class AgentBot(pyspiel.Bot):  # type: ignore[misc]
         decisions = self._decide(state)
         actions = self._actions()
         policy = [(theirs, float(decisions.policy[0, ours])) for ours, theirs in actions.items()]
-        return policy, actions[int(decisions.actions[0])]
+        chosen = int(decisions.actions[0])
+        if chosen not in actions:
+            raise ValueError(f"move {self._ours.action_name(chosen)} of {self._ours.spec} is none in OpenSpiel's game")
+        return policy, actions[chosen]
 
     def get_policy(self, state: pyspiel.State) -> list[tuple[int, float]]:
         """The distribution behind the move."""
@@ -106,12 +109,13 @@ class AgentBot(pyspiel.Bot):  # type: ignore[misc]
     def _actions(self) -> dict[int, int]:
         """OpenSpiel's action for each of ours that both allow where we stand."""
         ours, legal = self._ours, self._ours.legal_actions(self._position)[0]
+        theirs = self._state.legal_actions()
         rename = _NAMES.get(ours.spec.partition(":")[0])
         if rename is None or isinstance(ours, ReplayedGame):
-            return {action: action for action in self._state.legal_actions() if legal[action]}
+            return {action: action for action in np.flatnonzero(legal).tolist() if action in theirs}
         numbers = {ours.action_name(int(action)): int(action) for action in np.flatnonzero(legal)}
-        theirs = {rename(self._state.action_to_string(action), ours): action for action in self._state.legal_actions()}
-        return {numbers[name]: action for name, action in theirs.items() if name in numbers}
+        named = {rename(self._state.action_to_string(action), ours): action for action in theirs}
+        return {numbers[name]: action for name, action in named.items() if name in numbers}
 
 
 def bot(agent: str, theirs: Any, ours: str = "", seed: int = 0) -> AgentBot:

@@ -8,7 +8,7 @@ anchors the scale, and a ladder from random play to the network alone, by which 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,11 +85,11 @@ class Pool:
         game: spec of the game.
         cells: the map, by generation, position and budget.
         networks: the spec of each generation's network alone.
-        rungs: level and spec of the agents by which strength is calibrated, weakest first; see `hybrid.strength`.
+        rungs: level and spec of the agents by which strength is calibrated, weakest first; see `hybrid.strength`. None
+            if the agent has options of its own.
         agents: all specs, opponents first, each once.
         pairings: who meets whom, as places in `agents`.
         newest: the file of the newest checkpoint.
-        plain: whether the agent has no options of its own, so that its strength can be calibrated.
     """
 
     game: str
@@ -99,7 +99,6 @@ class Pool:
     agents: tuple[str, ...]
     pairings: tuple[tuple[int, int], ...]
     newest: Path
-    plain: bool
 
 
 def plan(design: Design) -> Pool:
@@ -111,13 +110,7 @@ def plan(design: Design) -> Pool:
     game = load_game(design.game)
     if game.players != 2:
         raise ValueError(f"game must be for 2 players, {game.spec!r} is for {game.players}")
-    parsed = agents.parse_spec(design.agent)
-    if parsed.kind != agents.RUN:
-        raise ValueError(f"agent must be a run folder or a checkpoint, got {design.agent!r}")
-    taken = [key for key, _ in parsed.options if key in _TAKEN]
-    if taken:
-        raise ValueError(f"agent must leave {', '.join(taken)} to the map, got {design.agent!r}")
-    files = _spaced(parsed.path, design.checkpoints)
+    files = _spaced(_run_of(design.agent), design.checkpoints)
     query = design.agent.partition("?")[2]
     specs = {generation: _Specs(str(file), query, str(files[max(files)])) for generation, file in files.items()}
     cells = tuple(
@@ -127,19 +120,21 @@ def plan(design: Design) -> Pool:
         for budget in design.simulations
     )
     rungs = _rungs(specs[max(files)], design)
-    everyone = dict.fromkeys((*design.opponents, *(cell.agent for cell in cells), *(agent for _, agent in rungs)))
+    networks = {generation: spec.at(0.0, 1) for generation, spec in specs.items()}
+    found = (cell.agent for cell in cells), networks.values(), (agent for _, agent in rungs)
+    everyone = dict.fromkeys(itertools.chain(design.opponents, *found))
     places = {agent: place for place, agent in enumerate(everyone)}
-    met = {frozenset((places[one], places[other])) for one, other in _pairings(design, cells, rungs) if one != other}
+    wanted = itertools.chain(_pairings(design, cells), _beside(design, cells, networks, rungs))
+    met = {frozenset((places[one], places[other])) for one, other in wanted if one != other}
     _try_out(places, game)
     return Pool(
         game=game.spec,
         cells=cells,
-        networks={generation: spec.at(0.0, 1) for generation, spec in specs.items()},
+        networks=networks,
         rungs=rungs,
         agents=tuple(places),
         pairings=tuple(sorted((min(pair), max(pair)) for pair in met)),
         newest=files[max(files)],
-        plain=not query,
     )
 
 
@@ -167,6 +162,17 @@ class _Specs:
     def spec(self, *options: str, file: str | None = None) -> str:
         """The agent with these options and the user's own."""
         return f"{file or self.file}?{'&'.join(filter(None, (*options, self.query)))}"
+
+
+def _run_of(spec: str) -> str:
+    """The path in an agent's spec. Raises ValueError unless it is that of a run, without what the map itself sets."""
+    parsed = agents.parse_spec(spec)
+    if parsed.kind != agents.RUN:
+        raise ValueError(f"agent must be a run folder or a checkpoint, got {spec!r}")
+    taken = [key for key, _ in parsed.options if key in _TAKEN]
+    if taken:
+        raise ValueError(f"agent must leave {', '.join(taken)} to the map, got {spec!r}")
+    return parsed.path
 
 
 def _spaced(path: str, count: int) -> dict[int, Path]:
@@ -201,7 +207,7 @@ def _rungs(newest: _Specs, design: Design) -> tuple[tuple[float, str], ...]:
     )
 
 
-def _pairings(design: Design, cells: Iterable[Cell], rungs: tuple[tuple[float, str], ...]) -> Iterator[tuple[str, str]]:
+def _pairings(design: Design, cells: Iterable[Cell]) -> Iterator[tuple[str, str]]:
     """Neighbours on the map, whose games tell most, and everyone with the opponents, who hold the scale together."""
     grid = {(cell.generation, cell.position, cell.simulations): cell.agent for cell in cells}
     axes = [sorted({key[axis] for key in grid}) for axis in range(3)]
@@ -213,6 +219,15 @@ def _pairings(design: Design, cells: Iterable[Cell], rungs: tuple[tuple[float, s
         for opponent in design.opponents:
             yield agent, opponent
     yield from itertools.combinations(design.opponents, 2)
+
+
+def _beside(
+    design: Design, cells: Sequence[Cell], networks: dict[int, str], rungs: tuple[tuple[float, str], ...]
+) -> Iterator[tuple[str, str]]:
+    """The games of networks by themselves, where the map has no 0, and of the ladder."""
+    for generation, network in networks.items() if 0.0 not in design.positions else ():
+        yield network, next(cell.agent for cell in cells if cell.generation == generation)
+        yield from ((network, opponent) for opponent in design.opponents)
     ladder = [agent for _, agent in rungs]
     yield from itertools.pairwise(ladder)
     # Over the steps of the ladder too, so that errors do not add up on the way down to random play.

@@ -119,7 +119,8 @@ def _gaps(spectrum: Spectrum) -> Plot | None:
         "gap",
         "The amortisation gap",
         "How far the policy behind the moves departs from the network's own, on positions out of the games: what "
-        "search knows and the network has not learned yet, and what search does not believe it.",
+        "search knows and the network has not learned yet, what search does not believe it, and, with few "
+        "simulations, how coarse visits are.",
         figure,
     )
 
@@ -147,16 +148,18 @@ def _costs(spectrum: Spectrum) -> Plot:
     """Elo against what a move costs, for the newest checkpoint."""
     newest = spectrum.generations[-1]
     figure, axes = panels(2, height=4.2)
-    for panel, spent in zip(axes, (spectrum.milliseconds, lambda spec: _evaluations(spectrum, spec)), strict=True):
+    costs: list[Callable[[str], float]] = [spectrum.milliseconds, lambda spec: _evaluations(spectrum, spec)]
+    for panel, spent in zip(axes, costs, strict=True):
         for position in spectrum.design.positions:
             cells = {spectrum.cell(newest, position, budget).agent: budget for budget in spectrum.design.simulations}
             estimates = [spectrum.elo(spec) for spec in cells]
             name = {0.0: "network alone", 1.0: "search alone"}.get(position, f"dial {position:g}")
             bars(panel, [*map(spent, cells)], estimates, color=DIAL(position), marker="o", ms=6, label=name)
+            side, shift = ("right", (-5, 5)) if position == 0.5 else ("left", (6, -10))
             for (spec, budget), one in zip(cells.items(), estimates, strict=True):
                 if position >= 0.5:
                     place = (spent(spec), one.value)
-                    panel.annotate(f"{budget:,}", place, (6, -10), textcoords="offset points", size=8, color=INK)
+                    panel.annotate(f"{budget:,}", place, shift, textcoords="offset points", size=8, ha=side, color=INK)
         panel.set_xscale("log")
         _tens(panel, none=panel is axes[1] and 1.0 in spectrum.design.positions)
     best = front(spectrum, newest)

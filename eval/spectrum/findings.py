@@ -32,6 +32,11 @@ def amount(gain: Estimate) -> str:
     return f"{gain.value:+.0f} Elo ({gain.low:.0f} to {gain.high:.0f})".replace("-", "−")
 
 
+def _time(milliseconds: float) -> str:
+    """A time to two digits."""
+    return f"{milliseconds:,.0f} ms" if milliseconds >= 100 else f"{milliseconds:.2g} ms"
+
+
 def equivalent(spectrum: Spectrum, spec: str) -> str | None:
     """How many simulations search alone needs to play like this agent, in words; None without two such agents."""
     direct = {cell.simulations: cell.agent for cell in spectrum.pool.cells if cell.position == 1.0}
@@ -96,7 +101,7 @@ def _search_pays(spectrum: Spectrum) -> Finding | None:
         answer = f"From {sure[0]:,} simulations on; with {top:,} the newest network gains {over}."
     details = [f"{budget:,} simulations: {amount(gain)}" for budget, gain in gains.items()]
     times = [spectrum.milliseconds(alone), spectrum.milliseconds(spectrum.cell(newest, 0.5, top).agent)]
-    details.append(f"The price: {times[1]:.2g} ms a move at {top:,} simulations instead of {times[0]:.2g} ms.")
+    details.append(f"The price: {_time(times[1])} a move at {top:,} simulations instead of {_time(times[0])}.")
     return Finding("When does search pay?", answer, tuple(details))
 
 
@@ -171,7 +176,7 @@ def place_of(spectrum: Spectrum, generation: int, spec: str) -> str:
 def _front_in_words(spectrum: Spectrum) -> Iterator[str]:
     newest = spectrum.generations[-1]
     steps = [
-        f"{place_of(spectrum, newest, spec)} ({spectrum.milliseconds(spec):.2g} ms, {spectrum.elo(spec).value:.0f})"
+        f"{place_of(spectrum, newest, spec)} ({_time(spectrum.milliseconds(spec))}, {spectrum.elo(spec).value:.0f})"
         for spec in front(spectrum, newest)
     ]
     yield "Best for its time, fastest first: " + ", ".join(steps) + "."
@@ -200,10 +205,9 @@ def _place(spectrum: Spectrum) -> Finding | None:
     if len({top for _, top, _ in places}) == 1:
         answer = f"At dial {places[0][1]:g}, of those measured, at every budget."
     else:
-        answer = "It depends on the budget: " + ", ".join(
-            f"dial {top:g} with {budget:,} simulations" for budget, top, _ in places
-        )
-        answer += "."
+        answer = f"It depends on the budget: {', '.join(f'dial {top:g} with {budget:,}' for budget, top, _ in places)}."
+    if any(near for _, _, near in places):
+        answer += " Not every lead is certain."
     return Finding("Where on the dial is the best place?", answer, tuple(details))
 
 
@@ -213,11 +217,8 @@ def _training(spectrum: Spectrum) -> Finding | None:
     if old == new or 0.5 not in spectrum.design.positions:
         return None
     top = spectrum.design.simulations[-1]
-    alone, searched = (
-        {generation: spectrum.cell(generation, position, top).agent for generation in (old, new)}
-        for position in (min(spectrum.design.positions), 0.5)
-    )
     alone = {generation: spectrum.pool.networks[generation] for generation in (old, new)}
+    searched = {generation: spectrum.cell(generation, 0.5, top).agent for generation in (old, new)}
     network, both = spectrum.gain(alone[new], alone[old]), spectrum.gain(searched[new], searched[old])
     worth = {generation: spectrum.gain(searched[generation], alone[generation]) for generation in (old, new)}
     change = spectrum.sum({searched[new]: 1.0, alone[new]: -1.0, searched[old]: -1.0, alone[old]: 1.0})
@@ -227,16 +228,22 @@ def _training(spectrum: Spectrum) -> Finding | None:
         f"With {top:,} simulations at dial 0.5: {amount(both)}",
         f"Worth of search, generation {old}: {amount(worth[old])}; generation {new}: {amount(worth[new])}",
     ]
-    plays = [(number, equivalent(spectrum, alone[number])) for number in (old, new)]
-    if all(text for _, text in plays):
-        told = ", ".join(f"{text} at generation {number}" for number, text in plays)
-        details.append(f"The network alone is worth this many simulations of search without it: {told}.")
-    moves = [
-        f"{best(spectrum, old, budget):g} → {best(spectrum, new, budget):g}" for budget in spectrum.design.simulations
-    ]
-    listed = ", ".join(f"{move} at {budget:,}" for move, budget in zip(moves, spectrum.design.simulations, strict=True))
-    details.append(f"Best place on the dial, generation {old} → {new}: {listed} simulations.")
+    details += _shifts(spectrum, old, new)
     answer = (
         f"The network alone gains {amount(network)}; what {top:,} simulations add to it {trend} ({amount(change)})."
     )
     return Finding("How does that move as training proceeds?", answer, tuple(details))
+
+
+def _shifts(spectrum: Spectrum, old: int, new: int) -> Iterator[str]:
+    """How what the network alone is worth, and the best place on the dial, moved between two checkpoints."""
+    plays = [(number, equivalent(spectrum, spectrum.pool.networks[number])) for number in (old, new)]
+    if all(text for _, text in plays):
+        told = ", ".join(f"{text} at generation {number}" for number, text in plays)
+        yield f"The network alone is worth this many simulations of search without it: {told}."
+    if len(spectrum.design.positions) > 1:
+        moves = [
+            f"{best(spectrum, old, budget):g} → {best(spectrum, new, budget):g} at {budget:,}"
+            for budget in spectrum.design.simulations
+        ]
+        yield f"Best place on the dial, generation {old} → {new}: {', '.join(moves)} simulations."

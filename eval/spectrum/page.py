@@ -84,7 +84,8 @@ def _tiles(spectrum: Spectrum) -> list[Tile]:
 
 
 def _tile(gain: Estimate, meaning: str) -> Tile:
-    return Tile(f"{gain.value:+.0f}".replace("-", "−"), "Elo", meaning, f"{gain.low:.0f} to {gain.high:.0f}")
+    number, interval = (text.replace("-", "−") for text in (f"{gain.value:+.0f}", f"{gain.low:.0f} to {gain.high:.0f}"))
+    return Tile(number, "Elo", meaning, interval)
 
 
 def _command(spectrum: Spectrum) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from eval.tuning.landscape import ELO, Landscape
+from eval.tuning.kernel import ELO
+from eval.tuning.landscape import Landscape
 from eval.tuning.space import Floats
 
 _SAMPLES = 512
@@ -15,11 +18,22 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
 
 def samples(landscape: Landscape, rng: np.random.Generator) -> Floats:
     """`[S, M]` strengths that the candidates may have, drawn from what is believed of them."""
-    covariance = landscape.covariance
-    # Candidate 0 has no variance, and rounding may leave others a little less than none.
-    jitter = 1e-8 * covariance.diagonal().max() + 1e-12
-    root = np.linalg.cholesky(covariance + jitter * np.eye(len(covariance)))
-    return landscape.mean + rng.standard_normal((_SAMPLES, len(covariance))) @ root.T
+    root = _root(landscape.covariance)
+    return landscape.mean + rng.standard_normal((_SAMPLES, len(root))) @ root.T
+
+
+def _root(covariance: Floats) -> Floats:
+    """A root `[M, M]` of a covariance, R with R Rᵀ the covariance.
+
+    Candidate 0 has no variance, and rounding may leave others a little less than none, so some is added: as little as
+    will do.
+    """
+    scale = covariance.diagonal().max()
+    for share in (1e-8, 1e-6, 1e-4):
+        with contextlib.suppress(np.linalg.LinAlgError):
+            return np.linalg.cholesky(covariance + (share * scale + 1e-12) * np.eye(len(covariance)))
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
 def expected_regret(landscape: Landscape, drawn: Floats) -> float:

@@ -20,7 +20,7 @@ from eval.store import Store
 from eval.tuning.loop import Duel
 from eval.tuning.space import Floats
 from games.rules import Game
-from hybrid import agents, checkpoint, strength
+from hybrid import agents, strength
 
 Options = tuple[tuple[str, str], ...]
 """Options of an agent's spec."""
@@ -52,11 +52,7 @@ class Setup:
 
 
 class Matches:
-    """Plays and remembers; a context manager.
-
-    Attributes:
-        played: how many games have been played here, those found in the store not counted.
-    """
+    """Plays and remembers; a context manager."""
 
     def __init__(self, setup: Setup, progress: Callable[[Record], None] | None = None) -> None:
         """Open the store, or make it.
@@ -65,7 +61,6 @@ class Matches:
             ValueError: it is something else, or of other games.
         """
         self.setup = setup
-        self.played = 0
         self._progress = progress or (lambda record: None)
         self._store = Store(setup.store, setup.game.spec)
         try:
@@ -77,6 +72,7 @@ class Matches:
             self._store.close()
             raise
         self._lines: list[openings.Moves] = []
+        self._met: dict[frozenset[Options], set[openings.Moves]] = {}
         self._seen: set[frozenset[tuple[tuple[str, ...], tuple[int, ...]]]] = set()
 
     def __enter__(self) -> Matches:
@@ -99,6 +95,8 @@ class Matches:
             for number in range(duel.start, duel.start + duel.rounds)
             for fixture in self._round("search", names(duel.first), names(duel.second), number, self._line(number))
         ]
+        for one, other, fixture in fixtures:
+            self._met.setdefault(frozenset((one, other)), set()).add(fixture.opening)
         finished = iter(self._play(fixtures))
         found = []
         for duel in duels:
@@ -108,11 +106,7 @@ class Matches:
 
     def match(self, first: Options, second: Options, games: int) -> Match:
         """A match of two entrants apart from the search: on openings that it did not use between the same two."""
-        used = {
-            record.moves[: record.opening]
-            for record in self._known.values()
-            if set(record.agents) == {self._label(first), self._label(second)}
-        }
+        used = self._met.get(frozenset((first, second)), set())
         rng = np.random.default_rng(derive("match", self.setup.seed, first, second))
         rounds = games // 2
         lines = openings.draw(self.setup.game, rounds + len(used), self.setup.opening_plies, rng)
@@ -144,7 +138,6 @@ class Matches:
             )
             self._store.add([record])
             self._known[record.seed] = record
-            self.played += 1
             self._progress(record)
         return [replace(self._known[fixture.seed], seats=fixture.seats) for _, _, fixture in fixtures]
 
@@ -184,7 +177,7 @@ class Matches:
 
     def _label(self, options: Options) -> str:
         """An entrant's name in the store, wherever the run folder lies."""
-        return f"{checkpoint.find(self.setup.file).name}?{_query(self.setup.common + options)}"
+        return f"{self.setup.file.name}?{_query(self.setup.common + options)}"
 
 
 def _query(options: Options) -> str:

@@ -141,13 +141,14 @@ class GtpAgent:
     def _reply(self, line: Line, position: Positions, seed: npt.NDArray[np.uint64]) -> str:
         """What the program answers to `genmove` after the moves of `line`."""
         played, self._board = self._board, None  # until all went well nobody knows what stands on its board
+        questions = []
         if played is None or line[: len(played)] != played:
-            self._ask("clear_board")
-            played = ()
+            questions, played = ["clear_board"], ()
         for player, action in line[len(played) :]:
-            self._ask(f"play {gtp.COLOURS[player]} {self._game.action_name(action)}")
+            questions.append(f"play {gtp.COLOURS[player]} {self._game.action_name(action)}")
         if "set_random_seed" in self._commands:
-            self._ask(f"set_random_seed {int(seed[0]) % 2**31}")
+            questions.append(f"set_random_seed {int(seed[0]) % 2**31}")
+        self._process.ask_all(questions, self._timeout)
         return self._ask(f"genmove {gtp.COLOURS[position[0]['to_play']]}")
 
 

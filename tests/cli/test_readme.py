@@ -56,6 +56,6 @@ def test_every_command_shown_is_understood(line: str, tmp_path: Path, monkeypatc
 def test_the_files_that_the_architecture_names_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     names = set(re.findall(r"`([\w/]+\.(?:py|toml))`", text))
-    rooms = (".", "games", "hybrid", "hybrid/cli", "eval", "training")
+    rooms = (".", "games", "hybrid", "hybrid/cli", "eval", "eval/spectrum", "eval/tuning", "training")
     assert len(names) > 30
     assert [name for name in names if not any((ROOT / room / name).is_file() for room in rooms)] == []

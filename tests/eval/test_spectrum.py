@@ -249,6 +249,15 @@ def test_the_truth_is_known_of_critical_positions_only() -> None:
     assert labelled(go, go.initial(), seed=0) is None
 
 
+def test_networks_by_themselves_are_in_every_pool(tmp_path: Path) -> None:
+    narrow = mapped(tmp_path, positions=(0.5,), simulations=(64,), checkpoints=2, openings=4)
+    assert narrow.generations == [17, 25]  # of 8, 17 and 25: nearest to 12.5, and the last
+    for network in narrow.pool.networks.values():
+        assert narrow.elo(network).low <= truth(network) + 100
+    questions = [finding.question for finding in findings.findings(narrow)]
+    assert questions == ["When does search pay?", "How does that move as training proceeds?"]
+
+
 def test_a_busy_machine_is_told_of(spectrum: Spectrum) -> None:
     assert spectrum.cautions == []
     disturbed = {spec: replace(one, processor=one.processor / 2) for spec, one in spectrum.measured.items()}

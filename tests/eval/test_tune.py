@@ -20,7 +20,8 @@ from eval.records import Record, replay
 from eval.store import Store
 from eval.tuning.acquisition import choose, expected_regret, samples
 from eval.tuning.curve import curve, observed, png
-from eval.tuning.landscape import DifferenceKernel, Landscape, Rounds, fit
+from eval.tuning.kernel import DifferenceKernel
+from eval.tuning.landscape import Landscape, Rounds, fit
 from eval.tuning.loop import Duel, Found, optimise
 from eval.tuning.matches import Matches
 from eval.tuning.space import Floats, Space
@@ -276,13 +277,13 @@ def test_interrupted_it_goes_on_to_the_same_end(
         return add(self, records)
 
     monkeypatch.setattr(Store, "add", interrupted)
-    for count in (3, 30, 25):
+    for count in (3, 30, 35):
         left[0] = count
         with pytest.raises(KeyboardInterrupt):
             tune.run(plan)
     left[0] = 10_000
     resumed = tune.run(plan)
-    assert len(expected) - (10_000 - left[0]) == 3 + 30 + 25
+    assert len(expected) - (10_000 - left[0]) == 3 + 30 + 35
     assert stored(plan) == expected
     assert tuned.load(plan.agent) == setting
     assert resumed.spec == whole.spec

@@ -1,0 +1,92 @@
+"""What is to be tuned, and where its files are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hybrid import agents, checkpoint, tuned
+from hybrid.tuned import Budget
+
+_TAKEN = ("dial", "simulations", "prior_weight", "value_weight", "time", "evaluations", "elo", "temperature")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to tune, and how long.
+
+    Attributes:
+        game: spec of the game, for two players.
+        agent: a run folder or a checkpoint in one, perhaps with options of the search (`runs/c4?strategy=uct`).
+        budget: what a move may cost.
+        axes: what is tuned; see `eval.tuning.space.AXES`.
+        games: of the search, at most.
+        precision: the search ends when its expected regret is this small, in Elo.
+        confirm: games of each match that measures the gain, an even number.
+        seed: source of all randomness.
+        opening_plies: length of the random openings.
+        concurrent: games played at once; it changes none.
+    """
+
+    game: str
+    agent: str
+    budget: Budget
+    axes: tuple[str, ...] = ("dial",)
+    games: int = 1000
+    precision: float = 15.0
+    confirm: int = 200
+    seed: int = 0
+    opening_plies: int = 4
+    concurrent: int = 64
+
+    def __post_init__(self) -> None:
+        if self.confirm < 2 or self.confirm % 2:
+            raise ValueError(f"confirm must be an even number of games, at least 2, got {self.confirm}")
+        if self.games < 2:
+            raise ValueError(f"games must be at least 2, got {self.games}")
+        if not self.precision > 0.0:
+            raise ValueError(f"precision must be positive, got {self.precision}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the run's tuning is kept: the checkpoint, and the folder and name of the files that come of it."""
+
+    file: Path
+    folder: Path
+    stem: str
+
+    @property
+    def store(self) -> Path:
+        """The games."""
+        return self.folder / f"{self.stem}.db"
+
+    @property
+    def curve(self) -> Path:
+        """The picture of the landscape."""
+        return self.folder / f"{self.stem}.png"
+
+    @property
+    def settings(self) -> Path:
+        """What `RUN?dial=tuned` reads."""
+        return self.folder.parent / tuned.FILE
+
+
+def place_of(plan: Plan) -> Place:
+    """Where a plan's files are.
+
+    Raises:
+        ValueError: the agent is none of a run folder, or its spec sets what is tuned.
+    """
+    parsed = agents.parse_spec(plan.agent)
+    if parsed.kind != agents.RUN:
+        raise ValueError(f"agent must be a trained run, which has a network to tune, got {plan.agent!r}")
+    set_here = {key for key, _ in parsed.options} & {*_TAKEN, *plan.axes, *(["c_rollout"] * ("c_puct" in plan.axes))}
+    if set_here:
+        raise ValueError(f"agent {plan.agent!r} sets {', '.join(sorted(set_here))}, which tuning sets itself")
+    file = checkpoint.find(parsed.path)
+    settings = tuned.file_of(file)
+    if settings is None:
+        raise ValueError(f"agent must be in a run folder, where its tuned dial is kept, got {str(file)!r}")
+    stem = f"{file.stem}-{plan.budget}-{'-'.join(plan.axes)}"
+    return Place(file, settings.parent / "tuning", stem)
