@@ -13,8 +13,12 @@ import numpy.typing as npt
 
 from eval.records import Cost, Record, derive
 from games import Positions
+from games.chance import awaits, draw
 from games.rules import Game
 from hybrid.agent import Agent
+
+_CHANCE = -1
+"""In place of the number of an agent, where chance moves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +29,8 @@ class Fixture:
         seats: `[P]` numbers of the agents, by seat.
         round: the round it belongs to, as in `Record`.
         opening: the moves that are given.
-        seed: what the seeds of all decisions are derived from; a game depends on nothing else.
+        seed: what the seeds of all decisions, and the outcomes of chance, are derived from; a game depends on nothing
+            else.
     """
 
     seats: tuple[int, ...]
@@ -106,15 +111,18 @@ def _opened(game: Game, opening: Sequence[int]) -> Positions:
 def _decide(
     game: Game, agents: Sequence[Agent], live: Sequence[_Live], positions: Positions, memory: bool
 ) -> npt.NDArray[np.int64]:
-    """Everyone's moves `[B]`, one call for each agent; moves and costs are added to `live`."""
+    """Everyone's moves `[B]`, one call for each agent, and chance's; moves and costs are added to `live`."""
     seats = positions["to_play"].astype(np.int64)
-    if seats.max() >= game.players:
-        raise ValueError(f"game {game.spec!r} has chance nodes, which matches cannot play")
-    movers = np.array([one.fixture.seats[seat] for one, seat in zip(live, seats, strict=True)])
+    nature = np.flatnonzero(awaits(game, positions))
+    movers = np.array([(*one.fixture.seats, _CHANCE)[seat] for one, seat in zip(live, seats, strict=True)])
     sides = np.array([one.number for one in live]) * game.players + seats
     seeds = np.array([derive(one.fixture.seed, len(one.moves)) for one in live], np.uint64)
     actions = np.empty(len(live), np.int64)
-    for mover in np.unique(movers):
+    if len(nature):
+        actions[nature] = draw(game, positions[nature], seeds[nature] / 2.0**64)
+        for row in nature.tolist():
+            live[row].moves.append(int(actions[row]))
+    for mover in np.setdiff1d(movers, _CHANCE):
         rows = np.flatnonzero(movers == mover)
         decisions = agents[mover].decide(positions[rows], seeds[rows], games=sides[rows] if memory else None)
         actions[rows] = _allowed(game, agents[mover].name, positions[rows], decisions.actions)

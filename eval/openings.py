@@ -1,4 +1,7 @@
-"""Random openings: distinct undecided positions a few plies from the start, each as the moves that lead there."""
+"""Random openings: distinct undecided positions a few plies from the start, each as the moves that lead there.
+
+The outcomes of chance are moves of an opening like others, drawn by their probabilities.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import numpy.typing as npt
 
 from games import Positions
 from games.rules import Game
+from games.sampling import random_actions
 
 Moves = tuple[int, ...]
 
@@ -62,8 +66,7 @@ def _random_lines(game: Game, plies: int, rng: np.random.Generator) -> tuple[npt
     positions = game.initial(_BATCH if plies else 1)
     moves = np.zeros((len(positions), plies), np.int64)
     for ply in range(plies):
-        legal = game.legal_actions(positions)
-        moves[:, ply] = np.where(legal, rng.random(legal.shape), -1.0).argmax(axis=1)
+        moves[:, ply] = random_actions(game, positions, rng)
         positions = game.step(positions, moves[:, ply])
         undecided = positions["terminal"] == 0
         moves, positions = moves[undecided], positions[undecided]

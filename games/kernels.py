@@ -48,6 +48,19 @@ def nth_legal(mask: Any, n: Any) -> Any:
     return -1
 
 
+@njit
+def outcome_at(probabilities: Any, point: Any) -> Any:
+    """The outcome on which `point` falls when outcomes share [0, 1) by their `probabilities` `[A]`."""
+    last = -1
+    for action in range(probabilities.shape[0]):
+        if probabilities[action] > 0.0:
+            last = action
+            point -= probabilities[action]
+            if point < 0.0:
+                break
+    return last
+
+
 def playout_factory(play: Kernel, legal: Kernel) -> Kernel:
     """`playout(s, seed, mask) -> plies`: play uniformly random legal moves on record `s` until it is terminal."""
 
@@ -59,6 +72,29 @@ def playout_factory(play: Kernel, legal: Kernel) -> Kernel:
             legal(s, mask)
             state = mix(state)
             play(s, nth_legal(mask, below(state, np.sum(mask))))
+            plies += 1
+        return plies
+
+    return playout
+
+
+def chance_playout_factory(play: Kernel, legal: Kernel, chance: Kernel) -> Kernel:
+    """The `playout` of a game with chance nodes, whose outcomes are drawn by their probabilities."""
+
+    def playout(s, seed, mask):
+        probabilities = np.empty(mask.shape[0])
+        plies = 0
+        state = np.uint64(seed)
+        while not s.terminal:
+            state = mix(state)
+            if s.to_play == s.returns.shape[0]:
+                probabilities[:] = 0.0
+                chance(s, probabilities)
+                play(s, outcome_at(probabilities, unit(state)))
+            else:
+                mask[:] = False
+                legal(s, mask)
+                play(s, nth_legal(mask, below(state, np.sum(mask))))
             plies += 1
         return plies
 
@@ -122,6 +158,30 @@ def observe_factory(observe: Kernel) -> Kernel:
     return observe_all
 
 
+def chance_observe_factory(observe: Kernel) -> Kernel:
+    """The `observe_all` of a game with chance nodes, whose planes stay zero: nobody moves there."""
+
+    def observe_all(positions, planes):
+        planes[:] = 0
+        for row in range(positions.shape[0]):
+            if positions[row].to_play != positions[row].returns.shape[0]:
+                observe(positions[row], planes[row])
+
+    return observe_all
+
+
+def chance_factory(chance: Kernel) -> Kernel:
+    """`chance_all(positions, probabilities)`: fill `[B, A]`; all zero where a row is terminal or a player's turn."""
+
+    def chance_all(positions, probabilities):
+        probabilities[:] = 0.0
+        for row in range(positions.shape[0]):
+            if positions[row].to_play == positions[row].returns.shape[0] and not positions[row].terminal:
+                chance(positions[row], probabilities[row])
+
+    return chance_all
+
+
 def transform_factory(transform: Kernel) -> Kernel:
     """`transform_all(positions, symmetries, out)`: write each row's image under its symmetry; 0 is the identity."""
 
@@ -137,8 +197,8 @@ def transform_factory(transform: Kernel) -> Kernel:
 def perft_factory(play: Kernel, legal: Kernel) -> Kernel:
     """`perft(path, masks, leaves, ends)`: count move sequences from `path[0]` by depth-first search.
 
-    `path` holds depth + 1 records and `masks` is `[depth + 1, A]`; `leaves[d]` counts sequences of exactly d
-    moves, `ends[d]` those of them that end the game.
+    Outcomes of chance are moves like others. `path` holds depth + 1 records and `masks` is `[depth + 1, A]`;
+    `leaves[d]` counts sequences of exactly d moves, `ends[d]` those of them that end the game.
     """
 
     def perft(path, masks, leaves, ends):

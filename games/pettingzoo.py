@@ -2,8 +2,8 @@
 
 `env("hex:size=5")` follows the classic environments: agents `player_0` and on, observations with `observation`
 `[H, W, C]` and an `action_mask` `[A]` that is all zero off turn, rewards at the end, and an illegal move ends the game
-with -1 for its player. The other way, `pettingzoo:connect_four_v3`, `pettingzoo:go_v5(board_size=5)` and
-`pettingzoo:module:factory` are games.
+with -1 for its player. Chance moves by itself, seeded by `reset`. The other way, `pettingzoo:connect_four_v3`,
+`pettingzoo:go_v5(board_size=5)` and `pettingzoo:module:factory` are games.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from gymnasium.utils import EzPickle
 from pettingzoo import AECEnv, make
 from pettingzoo.utils import wrappers
 
+from games.chance import settle
 from games.load import load
 from games.replay import Facts, ReplayedGame
 from games.rules import Game
+from games.sampling import random_actions
 
 COLOURS = np.array([(233, 229, 218), (31, 61, 112), (196, 72, 52), (76, 142, 88), (150, 110, 170)], np.uint8)
 """Empty cells, then the planes of an observation in turn."""
@@ -67,7 +69,8 @@ class GameEnv(AECEnv[str, Any, Any], EzPickle):  # type: ignore[misc]
         return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        self.position = self.game.initial()
+        self._rng = np.random.default_rng(seed)
+        self.position = settle(self.game, self.game.initial(), self._rng)
         self.agents = list(self.possible_agents)
         self.rewards = dict.fromkeys(self.agents, 0.0)
         self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
@@ -91,7 +94,7 @@ class GameEnv(AECEnv[str, Any, Any], EzPickle):  # type: ignore[misc]
             self._was_dead_step(action)
             return
         self._cumulative_rewards[agent] = 0.0
-        self.position = self.game.step(self.position, [int(action)])
+        self.position = settle(self.game, self.game.step(self.position, [int(action)]), self._rng)
         position = self.position[0]
         self.rewards = dict(zip(self.possible_agents, position["returns"].tolist(), strict=True))
         self.terminations = dict.fromkeys(self.agents, bool(position["terminal"]))
@@ -131,8 +134,7 @@ class GameEnv(AECEnv[str, Any, Any], EzPickle):  # type: ignore[misc]
             live = np.flatnonzero(positions["terminal"] == 0)
             if not len(live):
                 break
-            legal = self.game.legal_actions(positions[live])
-            positions = self.game.step(positions[live], np.argmax(legal * rng.random(legal.shape), axis=1))
+            positions = self.game.step(positions[live], random_actions(self.game, positions[live], rng))
             seen.append(self.game.observe(positions))
         return bool(np.isin(np.concatenate(seen), (0, 1)).all())
 

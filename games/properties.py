@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from numba.core import config
 
+from games.chance import awaits
 from games.rules import Game, LiftedGame, Positions
 from games.sampling import Actions, Sample, ViolationError, digest, play, random_actions, require, same
 
@@ -37,7 +38,8 @@ def _header(sample: Sample) -> str:
     start = game.initial()[0]
     require(start["ply"] == 0 and not start["terminal"], "the initial position is not at ply 0, or is terminal")
     positions = np.concatenate((sample.before, sample.after))
-    require(positions["to_play"].max() < game.players, f"to_play reaches {positions['to_play'].max()}")
+    movers = positions["to_play"][~awaits(game, positions)] if game.stochastic else positions["to_play"]
+    require(movers.max() < game.players, f"to_play reaches {movers.max()}")
     require(set(np.unique(positions["terminal"])) <= {0, 1}, "terminal is neither 0 nor 1")
     steps = sample.after["ply"].astype(int) - sample.before["ply"]
     require(np.all(steps == 1), f"ply changes by {sorted(set(steps.tolist()))} in one move, not by 1")
@@ -52,6 +54,26 @@ def _returns(sample: Sample) -> str:
         proper = np.isin(ended, (-1, 0, 1)).all() and not ended.sum(axis=1).any()
         require(sample.game.players == 2 and proper, "zero_sum, but results are not 1/-1, -1/1 or 0/0")
     return f"{len(ended)} results"
+
+
+def _chance(sample: Sample) -> str:
+    game = sample.game
+    if not game.stochastic:
+        return "does not apply: no chance"
+    nature = awaits(game, sample.before)
+    nodes, after = sample.before[nature], sample.after[nature]
+    probabilities, legal = game.chance(sample.before), game.legal_actions(nodes)
+    require(not probabilities[~nature].any(), "outcomes have probabilities where it is a player's turn")
+    require(not awaits(game, after).any(), "an outcome of chance leads to another chance node")
+    drawn = probabilities[nature]
+    require(np.array_equal(drawn > 0, legal), "the outcomes of positive probability are not the legal ones")
+    require(np.isfinite(drawn).all() and (drawn >= 0).all(), f"probabilities are no probabilities: {np.unique(drawn)}")
+    totals = drawn.sum(axis=1)
+    require(np.allclose(totals, 1, rtol=0, atol=1e-9), f"probabilities sum to {np.unique(totals)}, not to 1")
+    for k, images in enumerate(game.action_symmetries):
+        mapped = game.chance(game.transform(nodes, k))[:, images]
+        require(np.array_equal(mapped, drawn), f"symmetry {k} changes the probabilities")
+    return f"{len(nodes)} chance nodes"
 
 
 def _legality(sample: Sample) -> str:
@@ -110,6 +132,7 @@ def _everything(game: Game, positions: Positions, actions: Actions, seeds: Seeds
     return {
         "step": game.step(positions, actions),
         "legal_actions": game.legal_actions(positions),
+        "chance": game.chance(positions),
         "observe": game.observe(positions),
         "transform": game.transform(positions, last),
         "rollout": np.column_stack((returns, plies)),
@@ -140,7 +163,7 @@ def _view(sample: Sample) -> str:
     game, rows = sample.game, sample.pick(200)
     if not isinstance(game, LiftedGame) or game.players == 1:
         return "does not apply: one player, or rules that are not lifted"
-    positions = sample.before[rows]
+    positions = sample.before[rows][~awaits(game, sample.before[rows])]
     turned = positions.copy()
     turned["to_play"] = (turned["to_play"] + 1) % game.players
     hidden = np.all(game.observe(positions) == game.observe(turned), axis=(1, 2, 3)) & (positions["ply"] > 0)
@@ -158,7 +181,7 @@ def _view(sample: Sample) -> str:
         pair = [game.step(positions, actions) for positions in pair]
     rotated = np.array_equal(np.roll(pair[0]["returns"], 1, axis=1), pair[1]["returns"])
     require(rotated and pair[1]["terminal"].all(), "the observation is not from the mover's view")
-    return f"{len(rows)} positions, {int(hidden.sum())} of them with interchangeable players"
+    return f"{len(positions)} positions, {int(hidden.sum())} of them with interchangeable players"
 
 
 def _text(sample: Sample) -> str:
@@ -220,6 +243,7 @@ PROPERTIES: dict[str, Callable[[Sample], str]] = {
     "terminates": _terminates,
     "header": _header,
     "returns": _returns,
+    "chance": _chance,
     "legal actions": _legality,
     "terminal positions": _terminal,
     "independent rows": _batches,

@@ -74,6 +74,10 @@ class ReplayedGame:
         return np.dtype((np.record, [*header, ("moves", "u2", (self.max_plies,))]))
 
     @property
+    def stochastic(self) -> bool:
+        return False
+
+    @property
     def action_symmetries(self) -> npt.NDArray[np.int64]:
         return np.arange(self.num_actions)[None]
 
@@ -106,6 +110,9 @@ class ReplayedGame:
         for row in np.flatnonzero(self._checked(positions)["terminal"] == 0):
             masks[row] = self._of(positions[row]).legal
         return masks
+
+    def chance(self, positions: Positions) -> npt.NDArray[np.float64]:
+        return np.zeros((len(self._checked(positions)), self.num_actions))
 
     def observe(self, positions: Positions) -> npt.NDArray[np.float32]:
         planes = np.zeros((len(positions), *self.observation_shape), np.float32)

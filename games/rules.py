@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from numba import boolean, float32, from_dtype, int64, types, uint64, void
+from numba import boolean, float32, float64, from_dtype, int64, types, uint64, void
 
 from games import kernels, text
 from games.compile import compiled, kernel
@@ -26,7 +26,11 @@ Fields = Sequence[tuple[str, str] | tuple[str, str, tuple[int, ...]]]
 
 
 class Game(Protocol):
-    """The rules of one board game, batched. Every array it returns is new; its arguments are never written."""
+    """The rules of one board game, batched. Every array it returns is new; its arguments are never written.
+
+    Where `to_play` is P, at a *chance node*, no player moves: an action is an outcome, drawn with the probabilities
+    that `chance` tells. Chance nodes do not follow one another directly.
+    """
 
     @property
     def spec(self) -> str:
@@ -53,6 +57,10 @@ class Game(Protocol):
         """Whether two players share returns 1/-1, -1/1 or 0/0, so that results can be proven."""
 
     @property
+    def stochastic(self) -> bool:
+        """Whether the game has chance nodes."""
+
+    @property
     def action_symmetries(self) -> npt.NDArray[np.int64]:
         """`[S, A]`: the image of each action under each symmetry; row 0 is the identity."""
 
@@ -65,8 +73,11 @@ class Game(Protocol):
     def legal_actions(self, positions: Positions) -> npt.NDArray[np.bool_]:
         """`[B, A]`, true where an action may be played; all false where the game is over."""
 
+    def chance(self, positions: Positions) -> npt.NDArray[np.float64]:
+        """`[B, A]`, the probability of each outcome; all zero where no chance node is."""
+
     def observe(self, positions: Positions) -> npt.NDArray[np.float32]:
-        """`[B, C, H, W]` planes from the mover's view."""
+        """`[B, C, H, W]` planes from the mover's view; nothing is promised of chance nodes."""
 
     def transform(self, positions: Positions, symmetries: npt.ArrayLike) -> Positions:
         """The images of the positions under `symmetries` `[B]`, indices below S."""
@@ -74,7 +85,10 @@ class Game(Protocol):
     def rollout(
         self, positions: Positions, seeds: npt.NDArray[np.uint64]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Returns per player `[B, P]` and plies `[B]` of one uniformly random playout a row, seeded per row."""
+        """Returns per player `[B, P]` and plies `[B]` of one random playout a row, seeded per row.
+
+        Players move uniformly, chance by its probabilities; its outcomes count as plies.
+        """
 
     def action_name(self, action: int) -> str:
         """An action in the game's usual notation."""
@@ -111,6 +125,10 @@ class LiftedGame:
             raise ValueError(f"game {self.name!r} has no spec: load it by name or path to send it to another process")
         return load, (self.spec,)
 
+    @property
+    def stochastic(self) -> bool:
+        return "chance" in self.rules
+
     def initial(self, batch: int = 1) -> Positions:
         position = np.zeros(1, self.dtype)
         if "start" in self.rules:
@@ -133,6 +151,12 @@ class LiftedGame:
         masks = np.empty((len(positions), self.num_actions), np.bool_)
         self._legal(self._checked(positions), masks)
         return masks
+
+    def chance(self, positions: Positions) -> npt.NDArray[np.float64]:
+        probabilities = np.zeros((len(positions), self.num_actions))
+        if self.stochastic:
+            self._chance(self._checked(positions), probabilities)
+        return probabilities
 
     def observe(self, positions: Positions) -> npt.NDArray[np.float32]:
         planes = np.empty((len(positions), *self.observation_shape), np.float32)
@@ -200,17 +224,22 @@ class LiftedGame:
         return types.Array(self.record, 1, "C", aligned=False)
 
     def rule(self, name: str) -> Any:
-        """Compiled for use in kernels: `play`, `legal`, `observe`, `transform` or `playout`, a random game."""
+        """Compiled for use in kernels: one that `lift` was given, or `playout`, a random game."""
         if name not in self.memo:
             mask, planes = boolean[::1], float32[:, :, ::1]
             if name == "playout":
-                function = kernels.playout_factory(self.rule("play"), self.rule("legal"))
+                moves = (self.rule("play"), self.rule("legal"))
+                if self.stochastic:
+                    function = kernels.chance_playout_factory(*moves, self.rule("chance"))
+                else:
+                    function = kernels.playout_factory(*moves)
                 signature = int64(self.record, uint64, mask)
             else:
                 function = self.rules[name]
                 arguments = {
                     "play": (int64,),
                     "legal": (mask,),
+                    "chance": (float64[::1],),
                     "observe": (planes,),
                     "transform": (int64, self.record),
                 }
@@ -228,8 +257,13 @@ class LiftedGame:
         return kernel(kernels.legal_factory, void(self.records, boolean[:, ::1]), self.rule("legal"))
 
     @cached_property
+    def _chance(self) -> Callable[..., None]:
+        return kernel(kernels.chance_factory, void(self.records, float64[:, ::1]), self.rule("chance"))
+
+    @cached_property
     def _observe(self) -> Callable[..., None]:
-        return kernel(kernels.observe_factory, void(self.records, float32[:, :, :, ::1]), self.rule("observe"))
+        factory = kernels.chance_observe_factory if self.stochastic else kernels.observe_factory
+        return kernel(factory, void(self.records, float32[:, :, :, ::1]), self.rule("observe"))
 
     @cached_property
     def _transform(self) -> Callable[..., None]:
@@ -259,6 +293,7 @@ def lift(
     players: int = 2,
     zero_sum: bool | None = None,
     start: Callable[[Any], None] | None = None,
+    chance: Callable[[Any, Any], None] | None = None,
     symmetries: int = 1,
     transform: Callable[[Any, int, Any], None] | None = None,
     transform_action: Callable[[int, int], int] | None = None,
@@ -277,10 +312,15 @@ def lift(
         play: `play(s, a)` mutates record `s` by a legal action: it sets `to_play` and `ply` and, at the end of the
             game, `terminal = 1` and `returns` (per player, in [-1, 1]). Called on no terminal position.
         legal: `legal(s, mask)` sets `mask[a]` true for the legal actions; `mask` `[A]` comes all false.
-        observe: `observe(s, planes)` fills `planes` `[C, H, W]`, which come all zero, from the mover's view.
+        observe: `observe(s, planes)` fills `planes` `[C, H, W]`, which come all zero, from the mover's view. Called at
+            no chance node.
         players: P.
         zero_sum: whether returns are always 1/-1, -1/1 or 0/0 for two players; by default, whether `players` is 2.
         start: `start(s)` sets the starting position on a zeroed record (plain Python, not compiled).
+        chance: for games of chance. A chance node is a position that is not terminal with `to_play` set to P; `legal`
+            tells its possible outcomes, `chance(s, probabilities)` sets the probability of each in `[A]`, which comes
+            all zero, and `play` plays one. A chance node's outcomes lead to players' turns or the end: dice that are
+            thrown together are one outcome.
         symmetries: S, the number of symmetries of the rules, the identity included.
         transform: `transform(s, k, t)` writes the image of `s` under symmetry `k` to `t`, which comes as a copy of `s`.
         transform_action: the image of an action under symmetry `k`: `transform_action(a, k)` (plain Python).
@@ -288,8 +328,8 @@ def lift(
         render: one record as text (plain Python); by default its fields, one a line.
         parse: `parse(text, s)` fills a starting record from what `render` writes (plain Python).
 
-    `play`, `legal`, `observe` and `transform` are written in the part of Python that numba compiles; constants
-    captured from an enclosing `make(**options)` are compiled in.
+    `play`, `legal`, `observe`, `chance` and `transform` are written in the part of Python that numba compiles;
+    constants captured from an enclosing `make(**options)` are compiled in.
 
     Raises:
         ValueError: an argument is inconsistent with the others.
@@ -310,7 +350,7 @@ def lift(
     table = np.array([[image(action, k) for action in range(num_actions)] for k in range(symmetries)], np.int64)
     if not np.array_equal(np.sort(table, axis=1), np.tile(np.arange(num_actions), (symmetries, 1))):
         raise ValueError("transform_action must permute the actions under every symmetry")
-    rules = {"play": play, "legal": legal, "observe": observe, "transform": transform, "start": start}
+    rules = {"play": play, "legal": legal, "observe": observe, "chance": chance, "transform": transform, "start": start}
     return LiftedGame(
         name=name,
         players=players,

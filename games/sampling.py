@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from games.chance import awaits, draw
 from games.load import load
 from games.rules import Game, Positions
 
@@ -58,12 +59,19 @@ def play(game: Game, seed: int, games: int, max_plies: int) -> Sample:
 
 
 def random_actions(game: Game, positions: Positions, rng: np.random.Generator) -> Actions:
-    """`[N]` uniformly random legal actions. Raises ViolationError where there is none."""
+    """`[N]` uniformly random legal actions, and at chance nodes outcomes by their probabilities.
+
+    Raises:
+        ViolationError: somewhere there is none.
+    """
     legal = game.legal_actions(positions)
     if not legal.any(axis=1).all():
         row = int(np.flatnonzero(~legal.any(axis=1))[0])
         raise ViolationError(f"no action is legal in a position that is not terminal:\n{game.render(positions[row])}")
     choice: Actions = np.argmax(np.where(legal, rng.random(legal.shape), -1.0), axis=1)
+    nature = np.flatnonzero(awaits(game, positions))
+    if len(nature):
+        choice[nature] = draw(game, positions[nature], rng.random(len(nature)))
     return choice
 
 
@@ -74,7 +82,7 @@ def digest(spec: str, seed: int, games: int = 4) -> str:
     keep = sample.pick(64)
     positions, seeds = sample.before[keep], np.arange(8, dtype=np.uint64)
     images = [game.transform(positions, k) for k in range(len(game.action_symmetries))]
-    arrays = [sample.after, game.legal_actions(positions), game.observe(positions), *images]
+    arrays = [sample.after, game.legal_actions(positions), game.chance(positions), game.observe(positions), *images]
     arrays += game.rollout(positions[: len(seeds)], seeds[: len(positions)])
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 

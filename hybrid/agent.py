@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from games import Positions
+from games import Game, Positions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class Agent(Protocol):
     def decide(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
-        """Choose a move in each of `positions` `[B]`, none of them terminal.
+        """Choose a move in each of `positions` `[B]`, at all of which a player is to move.
 
         A row's decision depends only on its position, its seed and, where `games` `[B]` names the games that the rows
         belong to, on what the agent remembers of that game (a tree to reuse); without `games` nothing is remembered.
@@ -77,3 +77,11 @@ class Agent(Protocol):
 
     def forget(self) -> None:
         """Drop everything remembered of earlier games."""
+
+
+def require_movers(game: Game, positions: Positions) -> None:
+    """Raises ValueError unless it is a player's turn in each of `positions` `[B]`."""
+    if positions["terminal"].any():
+        raise ValueError("positions must not be terminal: there is nothing to decide")
+    if (positions["to_play"] >= game.players).any():
+        raise ValueError("positions must not be chance nodes: there is nothing to decide")

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import boolean, float64, int64, types, uint64, void
+from numba import boolean, float64, int64, njit, types, uint64, void
 
 from games import LiftedGame
 from games.compile import kernel
-from hybrid.selection_kernels import SELECTION, descend
+from hybrid.chance_kernels import reveal
+from hybrid.selection_kernels import SELECTION, descend_factory
 from hybrid.tree import tree_type
 from hybrid.tree_kernels import attach, backup, expand, rollout_seed
 
@@ -43,16 +44,23 @@ def _loop(game: LiftedGame) -> Callable[..., None]:
         state = (uint64[::1], uint64[::1], int64[::1], int64[::1], int64[::1], int64[::1], boolean[::1])
         signature = void(tree_type(), nodes, int64[::1], int64, *how, *state, game.records, boolean[::1])
         rules = (game.rule("play"), game.rule("legal"), game.rule("playout"))
-        game.memo["direct"] = kernel(loop_factory, signature, *rules)
+        chance = game.rule("chance") if game.stochastic else no_chance
+        game.memo["direct"] = kernel(loop_factory, signature, *rules, chance, game.stochastic)
     return game.memo["direct"]  # type: ignore[no-any-return]
 
 
-def loop_factory(play, legal, playout):
+@njit
+def no_chance(s, probabilities):
+    """The rule `chance` of a game that has none."""
+
+
+def loop_factory(play, legal, playout, chance, stochastic):
     """`loop(...)`: simulations in each of `rows`, at most `simulations` more, until the budget is spent or a proof.
 
     `how` to search is `zero_sum, uniform, selection, prior_weight, value_weight`, `uniform` being whether an evaluator
     that knows nothing is counted as asked; the rest up to `over` are the arrays `[B]` of `Search`.
     """
+    descend = descend_factory(stochastic)
 
     def loop(
         tree, positions, rows, simulations,
@@ -61,11 +69,12 @@ def loop_factory(play, legal, playout):
         scratch, mask,
     ):  # fmt: skip
         logits = np.zeros(mask.shape[0], np.float32)
+        probabilities = np.empty(mask.shape[0] if stochastic else 0)
         for b in rows:
             goal = min(budget[b], done[b] + simulations)
             while not over[b] and done[b] < goal:
                 leaf, slot = descend(tree, b, selection, done[b], budget[b], noise[b])
-                if slot >= 0:
+                while slot >= 0:
                     parent = leaf
                     scratch[0] = positions[b, parent]
                     play(scratch[0], np.int64(tree.edge[b, parent, slot].action))
@@ -74,6 +83,13 @@ def loop_factory(play, legal, playout):
                     tree.node[b, leaf].solved = scratch[0].terminal
                     for player in range(tree.value.shape[2]):
                         tree.value[b, leaf, player] = scratch[0].returns[player]
+                    slot = -1
+                    if stochastic and scratch[0].to_play == tree.value.shape[2] and not scratch[0].terminal:
+                        if tree.node[b, parent].chance == 1:
+                            raise ValueError("an outcome of chance must lead to a player's turn or the end of the game")
+                        probabilities[:] = 0.0
+                        chance(scratch[0], probabilities)
+                        slot = reveal(tree, b, leaf, probabilities)
                 if tree.node[b, leaf].solved == 0:
                     scratch[0] = positions[b, leaf]
                     mask[:] = False

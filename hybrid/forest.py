@@ -56,9 +56,9 @@ class Forest:
         self.positions[row, :count] = self.positions[row, kept[:count]]
 
     def variation(self, row: int) -> list[int]:
-        """The principal variation of a row: from the root, the most visited actions, while they were searched."""
+        """The principal variation of a row: from the root, the most visited actions, up to where chance moves."""
         actions, node = [], 0
-        while (edges := self.tree.node["edges"][row, node]) > 0:
+        while (edges := self.tree.node["edges"][row, node]) > 0 and not self.tree.node["chance"][row, node]:
             branches = self.tree.edge[row, node, :edges]
             best = branches[np.argmax(branches["visits"])]
             if best["visits"] == 0:

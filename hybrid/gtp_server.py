@@ -27,7 +27,9 @@ class GtpServer:
     """
 
     def __init__(self, game: Game, agent: str, load: Loader, seed: int = 0) -> None:
-        """Serve `load(agent, game)`."""
+        """Serve `load(agent, game)`. Raises ValueError for a game of chance, of which GTP knows nothing."""
+        if game.stochastic:
+            raise ValueError(f"GTP knows no chance, which {game.spec} has")
         self.ended = False
         self._game, self._spec, self._load, self._seed = game, agent, load, seed
         self._agent = load(agent, game)

@@ -71,6 +71,8 @@ class AlphaBeta:
             raise ValueError(
                 f"minimax needs a two-player zero-sum game with compiled rules (games.rules.lift), got {game}"
             )
+        if game.stochastic:
+            raise ValueError(f"minimax needs a game without chance, got {game.spec!r}")
         if rollouts < 0:
             raise ValueError(f"rollouts must be at least 0, got {rollouts}")
         if not 1 <= table_bits <= 30:

@@ -2,8 +2,9 @@
 
 Shapes: B rows, A actions, P players, N nodes a row. A round is: `select` descends every tree, the game plays the
 chosen actions, the evaluator (and, below value weight 1, a random rollout) values the new leaves, which are expanded
-and their values backed up. Where no network has to be asked, whole searches run inside one kernel (`hybrid.direct`)
-and give the same trees.
+and their values backed up. A descent that ends at a new chance node goes on to one of its outcomes, which is the leaf;
+no network values a chance node. Where no network has to be asked, whole searches run inside one kernel
+(`hybrid.direct`) and give the same trees.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, LiftedGame, Positions
+from games.chance import awaits
 from hybrid import direct
-from hybrid.agent import Decisions, Root
+from hybrid.agent import Decisions, Root, require_movers
 from hybrid.evaluate import Evaluator, UniformEvaluator
 from hybrid.forest import Forest
 from hybrid.search_config import SearchConfig
-from hybrid.search_kernels import kernels
+from hybrid.search_kernels import NODES, chance_kernels, kernels
 from hybrid.strategy import Strategy
 from hybrid.tree import Tree
 
@@ -42,7 +44,8 @@ class Search:
         """Make `rows` empty trees; `evaluator` is needed unless the dial stands at the direct end.
 
         Raises:
-            ValueError: the dial does not search, or consults a network where there is none.
+            ValueError: the dial does not search, or consults a network where there is none, or there is no room for a
+                simulation.
         """
         if not config.dial.searches:
             raise ValueError("simulations must be at least 1 to search, got 0")
@@ -60,6 +63,10 @@ class Search:
         self.over = np.ones(rows, np.bool_)
         self.noise = np.zeros(rows, np.uint64)
         self._selection = config.selection
+        self._select = chance_kernels().select if game.stochastic else kernels().select
+        self._nodes = NODES if game.stochastic else 1
+        if config.max_nodes <= self._nodes:
+            raise ValueError(f"max_nodes must be at least {self._nodes + 1} in {game.spec!r}, got {config.max_nodes}")
         knows_nothing = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
         bounded = self.evaluator is not None and config.max_evaluations > 0
         self._fused = knows_nothing and isinstance(game, LiftedGame) and config.parallel_leaves == 1 and not bounded
@@ -92,7 +99,7 @@ class Search:
         simulations: npt.ArrayLike | None = None,
         noise_seeds: npt.NDArray[np.uint64] | None = None,
     ) -> None:
-        """Start searches of `positions` `[R]`, none of them terminal, in `rows` `[R]`.
+        """Start searches of `positions` `[R]`, at all of which a player is to move, in `rows` `[R]`.
 
         Args:
             rows: which trees to use; a tree that contains its new root is cut down to it and kept, if `reuse` says so.
@@ -102,10 +109,9 @@ class Search:
             noise_seeds: `[R]` non-zero sources of root noise (Dirichlet, or Gumbel's own); by default none.
 
         Raises:
-            ValueError: a terminal position, or a budget below 1.
+            ValueError: a position without a mover, or a budget below 1.
         """
-        if positions["terminal"].any():
-            raise ValueError("positions must not be terminal: there is nothing to decide")
+        require_movers(self.game, positions)
         dial = self.config.dial
         default = dial.simulations if dial.seconds is None else _UNLIMITED
         budget = np.asarray(default if simulations is None else simulations, np.int64)
@@ -118,7 +124,7 @@ class Search:
             if not self._may_reuse(row, positions[index : index + 1], noise_seeds is not None):
                 self.tree.size[row] = 0
         self.forest.reserve(
-            int(self.tree.size[rows].max(initial=0) + min(self.budget[rows].max(initial=0), _CHUNK)) + 1
+            int(self.tree.size[rows].max(initial=0) + self._nodes * min(self.budget[rows].max(initial=0), _CHUNK)) + 1
         )
         self.noise[rows] = 0 if noise_seeds is None else noise_seeds
         fresh = rows[self.tree.size[rows] == 0]
@@ -132,22 +138,19 @@ class Search:
     def advance(self) -> None:
         """Run one simulation (`parallel_leaves` at once), or expand the root, in every unfinished row."""
         rows, _ = self._with_room(parallel := self.config.parallel_leaves)
-        loops, tree = kernels(), self.tree
+        tree = self.tree
         at, simulations = np.empty((2, len(rows) * parallel), np.int64)
         leaves = np.empty(len(at), np.int32)
         fresh = np.empty(len(at), np.bool_)
         counters = (self.done, self.budget, self.noise)
-        found = loops.select(tree, rows, self._selection, parallel, *counters, at, leaves, simulations, fresh)
+        found = self._select(tree, rows, self._selection, parallel, *counters, at, leaves, simulations, fresh)
         at, leaves, simulations = at[:found], leaves[:found], simulations[:found]
-        new_at, new = at[fresh[:found]], leaves[fresh[:found]]
-        if len(new):
-            nodes = tree.node["parent"][new_at, new]
-            actions = tree.edge["action"][new_at, nodes, tree.node["parent_edge"][new_at, new]]
-            children = self.game.step(self.positions[new_at, nodes], actions)
-            loops.settle(tree, new_at, new, *(children[name].copy() for name in ("to_play", "terminal", "returns")))
-            self.positions[new_at, new] = children
+        new = np.flatnonzero(fresh[:found])
+        self._play(at[new], leaves[new])
+        if self.game.stochastic:
+            self._reveal(at, leaves, new)
         self._evaluate(at, leaves, simulations)
-        loops.backup(tree, at, leaves, parallel, self.game.zero_sum, self.done, self.over)
+        kernels().backup(tree, at, leaves, parallel, self.game.zero_sum, self.done, self.over)
         if self.config.max_evaluations:
             self.over |= self.evaluations >= self.config.max_evaluations
 
@@ -215,6 +218,31 @@ class Search:
         kernels().diagnose(self.tree, row, self._selection, improved, regularised)
         return improved, regularised
 
+    def _play(self, rows: npt.NDArray[np.int64], leaves: npt.NDArray[np.int32]) -> None:
+        """Find the positions of leaves that have just been attached."""
+        if not len(rows):
+            return
+        tree = self.tree
+        nodes = tree.node["parent"][rows, leaves]
+        actions = tree.edge["action"][rows, nodes, tree.node["parent_edge"][rows, leaves]]
+        children = self.game.step(self.positions[rows, nodes], actions)
+        header = (children[name].copy() for name in ("to_play", "terminal", "returns"))
+        kernels().settle(tree, rows, leaves, *header)
+        self.positions[rows, leaves] = children
+
+    def _reveal(self, rows: npt.NDArray[np.int64], leaves: npt.NDArray[np.int32], fresh: npt.NDArray[np.intp]) -> None:
+        """Go on from those of the `fresh` leaves that are chance nodes; outcomes take their places in `leaves`."""
+        nature = fresh[awaits(self.game, self.positions[rows[fresh], leaves[fresh]])]
+        if not len(nature):
+            return
+        at, outcomes = rows[nature], np.empty(len(nature), np.int32)
+        probabilities = self.game.chance(self.positions[at, leaves[nature]])
+        chance_kernels().reveal(self.tree, at, leaves[nature], probabilities, self.config.parallel_leaves, outcomes)
+        leaves[nature] = outcomes
+        self._play(at, outcomes)
+        if awaits(self.game, self.positions[at, outcomes]).any():
+            raise ValueError("an outcome of chance must lead to a player's turn or the end of the game")
+
     def _evaluate(
         self, rows: npt.NDArray[np.int64], leaves: npt.NDArray[np.int32], simulations: npt.NDArray[np.int64]
     ) -> None:
@@ -263,7 +291,7 @@ class Search:
             return False
         self.forest.reroot(row, node)
         timed = self.config.dial.seconds is not None
-        return timed or int(self.tree.size[row] + self.budget[row]) < self.config.max_nodes
+        return timed or int(self.tree.size[row] + self._nodes * self.budget[row]) < self.config.max_nodes
 
     def _noise_due(self) -> bool:
         """Whether a root is yet to be expanded that noise will be added to."""
@@ -272,11 +300,11 @@ class Search:
     def _with_room(self, simulations: int) -> tuple[npt.NDArray[np.int64], int]:
         """The unfinished rows, and for how many simulations, at most so many, each has room.
 
-        A simulation needs one node; rows that are at `max_nodes` are over.
+        Rows in which another could exceed `max_nodes` are over.
         """
-        self.over |= self.tree.size >= self.config.max_nodes
+        self.over |= self.tree.size + self._nodes > self.config.max_nodes
         rows = np.flatnonzero(~self.finished)
         size = int(self.tree.size[rows].max(initial=0))
         left = int((self.budget[rows] - self.done[rows]).max(initial=0))
-        self.forest.reserve(size + min(simulations, left))
-        return rows, min(simulations, self.positions.shape[1] - size)
+        self.forest.reserve(size + self._nodes * min(simulations, left))
+        return rows, min(simulations, (self.positions.shape[1] - size) // self._nodes)

@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, Positions
-from hybrid.agent import Decisions, Root
+from hybrid.agent import Decisions, Root, require_movers
 from hybrid.choice import draw
 from hybrid.dial import Dial
 from hybrid.evaluate import Evaluator
 from hybrid.search import Search, SearchConfig
+from hybrid.search_kernels import NODES
 
 _Record = TypeVar("_Record", Decisions, Root)
 
@@ -65,8 +66,7 @@ class SearchAgent:
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
         """See `Agent.decide`. With a time budget, rows are decided one after another, each with the whole budget."""
-        if positions["terminal"].any():
-            raise ValueError("positions must not be terminal: there is nothing to decide")
+        require_movers(self.game, positions)
         start = time.perf_counter()
         if not self.config.dial.searches:
             decisions = self._consult(positions, seeds)
@@ -101,7 +101,8 @@ class SearchAgent:
     def _batch(self) -> int:
         """How many rows of trees fit the memory, reused parts included."""
         search = self._ready(1)
-        return max(1, MEMORY // (search.forest.node_bytes * 2 * (self.config.dial.simulations + 2)))
+        nodes = 2 * (NODES if self.game.stochastic else 1) * (self.config.dial.simulations + 2)
+        return max(1, MEMORY // (search.forest.node_bytes * nodes))
 
     def _decide(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None

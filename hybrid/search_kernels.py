@@ -9,8 +9,11 @@ from numba import boolean, float32, float64, int32, int64, uint8, uint64, void
 
 from games.compile import compiled, entry
 from hybrid import root_kernels, tree_kernels
-from hybrid.selection_kernels import SELECTION
+from hybrid.selection_kernels import SELECTION, descend_factory
 from hybrid.tree import tree_type
+
+NODES = 2
+"""The most nodes that a simulation of a game of chance takes: a chance node and its outcome; 1 in other games."""
 
 
 class Kernels:
@@ -20,15 +23,9 @@ class Kernels:
         tree = tree_type()
         rows, nodes, seeds, flags = int64[::1], int32[::1], uint64[::1], uint8[::1]
         table, returns, legal = float32[:, ::1], float32[:, ::1], boolean[:, ::1]
-
-        def build(function: Any, *arguments: Any, result: Any = void) -> Any:
-            return entry(compiled(function, result(*arguments)))
-
-        loops = tree_kernels
+        loops, build = tree_kernels, _build
         self.plant = build(loops.plant_rows, tree, rows, seeds, flags)
-        found = (rows, nodes, rows, boolean[::1])
-        counters = (int64[::1], int64[::1], seeds)
-        self.select = build(loops.select_rows, tree, rows, SELECTION, int64, *counters, *found, result=int64)
+        self.select = _select(stochastic=False)
         self.settle = build(loops.settle_rows, tree, rows, nodes, flags, flags, returns)
         self.expand = build(loops.expand_rows, tree, rows, nodes, legal, table, returns, float64)
         self.backup = build(loops.backup_rows, tree, rows, nodes, int64, boolean, int64[::1], boolean[::1])
@@ -40,7 +37,34 @@ class Kernels:
         self.report = build(root_kernels.report, tree, rows, SELECTION, seeds, seeds, *statistics, *results)
 
 
+class ChanceKernels:
+    """The steps that only games of chance take: a `select` in place of the usual one, and `reveal`."""
+
+    def __init__(self) -> None:
+        self.select = _select(stochastic=True)
+        self.reveal = _build(
+            tree_kernels.reveal_rows, tree_type(), int64[::1], int32[::1], float64[:, ::1], int64, int32[::1]
+        )
+
+
 @cache
 def kernels() -> Kernels:
     """The compiled steps, made once a process."""
     return Kernels()
+
+
+@cache
+def chance_kernels() -> ChanceKernels:
+    """The compiled steps of games of chance, made once a process."""
+    return ChanceKernels()
+
+
+def _build(function: Any, *arguments: Any, result: Any = void) -> Any:
+    return entry(compiled(function, result(*arguments)))
+
+
+def _select(*, stochastic: bool) -> Any:
+    function = tree_kernels.select_factory(descend_factory(stochastic), NODES if stochastic else 1)
+    counters = (int64[::1], int64[::1], uint64[::1])
+    found = (int64[::1], int32[::1], int64[::1], boolean[::1])
+    return _build(function, tree_type(), int64[::1], SELECTION, int64, *counters, *found, result=int64)

@@ -8,12 +8,14 @@ losses are never selected.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 from games.compile import type_of
 from games.kernels import mix, unit
+from hybrid.chance_kernels import outcome_edge
 from hybrid.policy_kernels import (
     completed_q,
     gumbel,
@@ -31,30 +33,37 @@ SELECTION = type_of(Selection(0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0))
 UCT, GUMBEL = int(Strategy.UCT), int(Strategy.GUMBEL)
 
 
-@njit
-def descend(tree, b, selection, simulation, budget, noise):
-    """Follow the best edges from the root; `(node, slot)` of an edge without a child, or `(leaf, -1)`.
+def descend_factory(stochastic: bool) -> Any:
+    """`descend(tree, b, selection, simulation, budget, noise)`, for trees with or without chance nodes."""
 
-    A leaf is a solved node, or a root that has not been expanded. `simulation` (from 0) of `budget` and the seed
-    `noise` guide Gumbel's sequential halving at the root.
-    """
-    node = 0
-    while tree.node[b, node].solved == 0 and tree.node[b, node].edges > 0:
-        if selection.strategy == GUMBEL:
-            if node == 0:
-                considered = min(selection.considered, tree.node[b, 0].edges)
-                slot = halving_edge(tree, b, selection, required_visits(simulation, considered, budget), noise)
+    @njit
+    def descend(tree, b, selection, simulation, budget, noise):
+        """Follow the best edges from the root; `(node, slot)` of an edge without a child, or `(leaf, -1)`.
+
+        A leaf is a solved node, or a root that has not been expanded. `simulation` (from 0) of `budget` and the seed
+        `noise` guide Gumbel's sequential halving at the root.
+        """
+        node = 0
+        while tree.node[b, node].solved == 0 and tree.node[b, node].edges > 0:
+            if stochastic and tree.node[b, node].chance == 1:
+                slot = outcome_edge(tree, b, node)
+            elif selection.strategy == GUMBEL:
+                if node == 0:
+                    considered = min(selection.considered, tree.node[b, 0].edges)
+                    slot = halving_edge(tree, b, selection, required_visits(simulation, considered, budget), noise)
+                else:
+                    slot = improving_edge(tree, b, node, selection)
+            elif selection.strategy == UCT:
+                slot = uct_edge(tree, b, node, selection.c_uct)
             else:
-                slot = improving_edge(tree, b, node, selection)
-        elif selection.strategy == UCT:
-            slot = uct_edge(tree, b, node, selection.c_uct)
-        else:
-            slot = puct_edge(tree, b, node, selection.c_puct, selection.c_base, selection.fpu_reduction)
-        child = tree.edge[b, node, slot].child
-        if child < 0:
-            return node, slot
-        node = child
-    return node, -1
+                slot = puct_edge(tree, b, node, selection.c_puct, selection.c_base, selection.fpu_reduction)
+            child = tree.edge[b, node, slot].child
+            if child < 0:
+                return node, slot
+            node = child
+        return node, -1
+
+    return descend
 
 
 @njit

@@ -1,7 +1,8 @@
 """Exact solvers: the game-theoretic value of every move, by exhaustive search or by a Connect Four engine.
 
-Shapes: B positions, A actions. Values are for the mover, in {-1, 0, 1}. Plies are counted from the position to the end
-of the game when the winner wins as fast and the loser loses as slowly as possible (draws: by any drawing line).
+Shapes: B positions, A actions. Values are for the mover, in {-1, 0, 1}; in games of chance they are expected values.
+Plies are counted from the position to the end of the game when the winner wins as fast and the loser loses as slowly as
+possible (draws: by any drawing line).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from games import Game, Positions
 from games.load import options as game_options
 from games.rules import LiftedGame
 from hybrid import minimax_kernels as kernels
+from hybrid.expected import ExpectedValueSolver
 from hybrid.minimax import AlphaBeta, OutOfBudgetError
 
 CONNECT_FOUR = {"rows": 6, "columns": 7, "connect": 4}
@@ -41,7 +43,7 @@ class Solver(Protocol):
 
 
 def solver(game: Game) -> Solver:
-    """The exact solver for `game`: the engine for Connect Four on 6 x 7, exhaustive search for every other game.
+    """The exact solver for `game`: the engine for Connect Four on 6 x 7, exhaustion for every other game.
 
     Raises:
         ValueError: no solver can exist for it, or the engine is not installed.
@@ -50,7 +52,7 @@ def solver(game: Game) -> Solver:
         return ConnectFourSolver(game)
     if not isinstance(game, LiftedGame) or not game.zero_sum:
         raise ValueError(f"there is no solver for {game.spec!r}: it needs compiled rules for two players and zero sum")
-    return ExhaustiveSolver(game)
+    return ExpectedValueSolver(game) if game.stochastic else ExhaustiveSolver(game)
 
 
 def plays_connect_four(game: Game) -> bool:

@@ -2,6 +2,7 @@
 
 Shapes: B rows, N nodes, A edge slots, P players. Node 0 is the root; a parent's index is below its children's. The
 edges of a node are its legal actions in increasing order, in slots 0 to `edges - 1`; the slots beyond hold garbage.
+At a chance node they are its outcomes, and the mover is who moved before, so that all edges keep values for a player.
 Values are in [-1, 1]. Records, rather than an array a field, keep what a descent reads together in memory, and let
 the kernels compile in half the time.
 """
@@ -26,10 +27,11 @@ NODE = np.dtype(
             ("parent", "i4"),  # the parent's node; -1 at the root
             ("parent_edge", "i4"),  # the slot of the edge from the parent
             ("edges", "i4"),  # number of legal actions; 0 where the node is terminal or not expanded yet
-            ("visits", "i4"),  # evaluations at and below the node: 1 + the sum of its edges' visits
+            ("visits", "i4"),  # evaluations at and below the node: its own (chance has none) and its edges' visits
             ("explored", "f4"),  # sum of the priors of the visited edges
-            ("to_play", "u2"),  # the mover
-            ("solved", "u2"),  # 1 where the node's value is the exact result (terminal or proven)
+            ("to_play", "u1"),  # the mover
+            ("chance", "u1"),  # 1 at a chance node
+            ("solved", "u2"),  # 1 where the node's value is exact (terminal or proven)
         ],
     )
 )
@@ -41,7 +43,7 @@ EDGE = np.dtype(
             ("action", "i4"),
             ("child", "i4"),  # the node that the edge leads to; -1 where none has been made
             ("visits", "i4"),  # simulations that went through
-            ("prior", "f4"),  # the search prior; sums to 1 over the edges of a node
+            ("prior", "f4"),  # the search prior, or chance's probability; sums to 1 over the edges of a node
             ("logit", "f4"),  # the network's logit
             ("proof", "f4"),  # the proven value for the mover, or `UNPROVEN`
         ],
@@ -56,7 +58,7 @@ class Tree(NamedTuple):
         size: `[B]` nodes in use.
         node: `[B, N]` records of `NODE`.
         total: `[B, N, P]` sum per player of the evaluations at and below each node.
-        value: `[B, N, P]` each node's own evaluation per player, or the exact result.
+        value: `[B, N, P]` each node's own evaluation per player, or the exact value; zero at an unproven chance node.
         edge: `[B, N, A]` records of `EDGE`.
     """
 

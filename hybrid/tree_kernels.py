@@ -1,19 +1,21 @@
 """The steps of a simulation, compiled: descend, attach a leaf, expand it, back its value up; and re-rooting.
 
 Independent of the game. `b` is a row, the rest as in `hybrid.tree`. Functions mutate `tree`. Proofs are MCTS-Solver's
-(Winands et al. 2008) extended to draws: a node is proven by a winning child, or when all its children are proven.
+(Winands et al. 2008) extended to draws and to chance: a node is proven by a winning child, or when all its children
+are proven; a chance node only by all its outcomes, at their mean. So proven values are exact and may be fractions.
 """
 # mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 from games.kernels import mix, unit
-from hybrid.selection_kernels import descend
+from hybrid.chance_kernels import average, reveal
 from hybrid.tree import UNPROVEN
 
 TIE_BREAK = 1e-4
@@ -47,6 +49,7 @@ def _append(tree, b, parent, parent_edge, to_play, key):
     tree.node[b, node].to_play = to_play
     tree.node[b, node].edges = 0
     tree.node[b, node].solved = 0
+    tree.node[b, node].chance = 0
     tree.node[b, node].visits = 0
     tree.total[b, node] = 0.0
     tree.node[b, node].explored = 0.0
@@ -114,6 +117,8 @@ def prove(tree, b, parent, slot, child):
     """Note a solved child at its edge; whether that solves the parent too."""
     mover = tree.node[b, parent].to_play
     tree.edge[b, parent, slot].proof = tree.value[b, child, mover]
+    if tree.node[b, parent].chance == 1:
+        return average(tree, b, parent)
     best = -1
     best_proof = -np.inf
     for other in range(tree.node[b, parent].edges):
@@ -174,31 +179,46 @@ def plant_rows(tree, rows, seeds, to_play):
         plant(tree, rows[index], seeds[rows[index]], to_play[index])
 
 
-def select_rows(tree, rows, selection, parallel, done, budget, noise, at, leaves, simulations, fresh):
-    """Find up to `parallel` leaves, budget and room permitting, in each of `rows` `[R]`; returns how many in all.
+def select_factory(descend: Any, nodes: int) -> Any:
+    """`select_rows(...)`: see there. A simulation takes up to `nodes` nodes."""
 
-    Each takes an entry of the outputs: its row `at`, its node, the number of its simulation (0 for the root's own
-    evaluation) and whether it is `fresh`: just attached, its position yet to be played. `done`, `budget`, `noise` are
-    `[B]`. While leaves of one tree wait together, each weighs on its path as a loss (virtual loss).
-    """
-    found = 0
-    for b in rows:
-        room = tree.node.shape[1] - tree.size[b]
-        for index in range(min(parallel, budget[b] - done[b], room)):
-            leaf, slot = descend(tree, b, selection, done[b] + index, budget[b], noise[b])
-            waiting = slot < 0 and tree.node[b, leaf].solved == 0
-            if waiting and index > 0:
-                break
-            fresh[found] = slot >= 0
-            if slot >= 0:
-                leaf = attach(tree, b, leaf, slot, 0)
-            if parallel > 1:
-                burden(tree, b, leaf, 1)
-            at[found] = b
-            leaves[found] = leaf
-            simulations[found] = 0 if leaf == 0 else done[b] + index + 1
-            found += 1
-    return np.int64(found)
+    def select_rows(tree, rows, selection, parallel, done, budget, noise, at, leaves, simulations, fresh):
+        """Find up to `parallel` leaves, budget and room permitting, in each of `rows` `[R]`; returns how many in all.
+
+        Each takes an entry of the outputs: its row `at`, its node, the number of its simulation (0 for the root's own
+        evaluation) and whether it is `fresh`: just attached, its position yet to be played. `done`, `budget`, `noise`
+        are `[B]`. While leaves of one tree wait together, each weighs on its path as a loss (virtual loss).
+        """
+        found = 0
+        for b in rows:
+            room = (tree.node.shape[1] - tree.size[b]) // nodes
+            for index in range(min(parallel, budget[b] - done[b], room)):
+                leaf, slot = descend(tree, b, selection, done[b] + index, budget[b], noise[b])
+                waiting = slot < 0 and tree.node[b, leaf].solved == 0
+                if waiting and index > 0:
+                    break
+                fresh[found] = slot >= 0
+                if slot >= 0:
+                    leaf = attach(tree, b, leaf, slot, 0)
+                if parallel > 1:
+                    burden(tree, b, leaf, 1)
+                at[found] = b
+                leaves[found] = leaf
+                simulations[found] = 0 if leaf == 0 else done[b] + index + 1
+                found += 1
+        return np.int64(found)
+
+    return select_rows
+
+
+def reveal_rows(tree, rows, leaves, probabilities, parallel, outcomes):
+    """`reveal` each fresh leaf with its `probabilities` `[R, A]`; attach the outcome drawn, into `outcomes` `[R]`."""
+    for index in range(rows.shape[0]):
+        b, leaf = rows[index], leaves[index]
+        slot = reveal(tree, b, leaf, probabilities[index])
+        outcomes[index] = attach(tree, b, leaf, slot, 0)
+        if parallel > 1:
+            bear(tree, b, leaf, slot, 1)
 
 
 @njit
@@ -208,9 +228,15 @@ def burden(tree, b, leaf, visits):
     while tree.node[b, node].parent >= 0:
         slot = tree.node[b, node].parent_edge
         node = tree.node[b, node].parent
-        tree.edge[b, node, slot].visits += visits
-        tree.edge[b, node, slot].total -= visits
-        tree.node[b, node].visits += visits
+        bear(tree, b, node, slot, visits)
+
+
+@njit
+def bear(tree, b, node, slot, visits):
+    """Add `visits` (1 or -1) losses for the mover to an edge, and visits to its node."""
+    tree.edge[b, node, slot].visits += visits
+    tree.edge[b, node, slot].total -= visits
+    tree.node[b, node].visits += visits
 
 
 def settle_rows(tree, rows, leaves, to_play, terminal, returns):

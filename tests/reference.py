@@ -2,7 +2,8 @@
 
 One position, one tree of `Node` and `Edge`, recursion, no batches. Only two things are borrowed: the rules of the game
 and its random rollout. Numbers that the batched trees store as float32 are rounded to it here too, so that both make
-the same choices to the last bit. Values are in [-1, 1]; `values[p]` is player p's, all at an edge is the mover's.
+the same choices to the last bit. Values are in [-1, 1]; `values[p]` is player p's, all at an edge is the mover's, and
+at a chance node that of the player who moved before.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def fraction(x: int) -> float:
 
 @dataclass
 class Edge:
-    """A legal action at a node, and what simulations through it have found for the node's mover."""
+    """A legal action or outcome at a node, and what simulations through it have found for the node's mover."""
 
     action: int
     prior: np.float32
@@ -60,14 +61,12 @@ class Node:
     key: int
     values: npt.NDArray[np.float32]
     solved: bool
+    chance: bool
+    mover: int
     edges: list[Edge] = field(default_factory=list)
     visits: int = 0
     totals: list[float] = field(default_factory=list)
     explored: np.float32 = field(default_factory=np.float32)
-
-    @property
-    def mover(self) -> int:
-        return int(self.position["to_play"][0])
 
     @property
     def mean(self) -> float:
@@ -80,7 +79,7 @@ class Node:
 
 
 class ReferenceSearch:
-    """PUCT search of one position with proofs (MCTS-Solver extended to draws)."""
+    """PUCT search of one position with proofs (MCTS-Solver extended to draws and to chance)."""
 
     def __init__(self, game: Game, evaluator: Any, config: SearchConfig) -> None:
         self.game, self.evaluator, self.config, self.dial = game, evaluator, config, config.dial
@@ -94,7 +93,7 @@ class ReferenceSearch:
         self.seed, self.simulation, self.evaluations, self.plies = seed, 0, 0, 0
         self.root = self._find(position) if self.root else None
         if self.root is None:
-            self.root = self._make(position, splitmix(seed))
+            self.root = self._make(position, splitmix(seed), 0)
             self.root.count(self.root.values)
         if noise_seed is not None:
             self._add_noise(self.root, noise_seed)
@@ -112,11 +111,13 @@ class ReferenceSearch:
         if node.solved:
             values = node.values
         else:
-            edge = self._select(node)
+            edge = self._draw(node) if node.chance else self._select(node)
+            new = edge.child is None
             if edge.child is None:
                 position = self.game.step(node.position, [edge.action])
-                edge.child = self._make(position, splitmix(node.key ^ (edge.action + 1)))
+                edge.child = self._make(position, splitmix(node.key ^ (edge.action + 1)), node.mover)
                 node.explored += edge.prior
+            if new and not edge.child.chance:
                 values = edge.child.values
                 edge.child.count(values)
             else:
@@ -141,21 +142,47 @@ class ReferenceSearch:
 
         return max((edge for edge in node.edges if edge.proof != -1.0), key=score)
 
+    def _draw(self, node: Node) -> Edge:
+        """The outcome at point n of the golden ratio's Weyl sequence, n being the node's visits, shifted by its key."""
+        golden = 0x9E3779B97F4A7C15
+        point = fraction((splitmix(node.key ^ golden) + node.visits * golden) & WORD)
+        for edge in node.edges:
+            point -= float(edge.prior)
+            if point < 0:
+                return edge
+        return node.edges[-1]
+
     def _prove(self, node: Node, edge: Edge) -> None:
-        """Note a solved child; a win, or the last open edge, solves the node itself with its best edge's result."""
+        """Note a solved child; a win, or the last open edge, solves the node itself with its best edge's result.
+
+        A chance node is solved by the last open edge alone, at the mean of its outcomes.
+        """
         assert edge.child is not None
         edge.proof = float(edge.child.values[node.mover])
         proven = [edge for edge in node.edges if edge.proof is not None]
-        if edge.proof == 1.0 or len(proven) == len(node.edges):
+        if node.chance:
+            if len(proven) == len(node.edges):
+                parts = [(float(edge.prior), edge.child.values.astype(float)) for edge in proven if edge.child]
+                total = sum((share * values for share, values in parts), np.zeros(self.game.players))
+                node.solved, node.values = True, (total / sum(share for share, _ in parts)).astype(np.float32)
+        elif edge.proof == 1.0 or len(proven) == len(node.edges):
             best = max(proven, key=lambda edge: edge.proof or 0.0)
             assert best.child is not None
             node.solved, node.values = True, best.child.values
 
-    def _make(self, position: Positions, key: int) -> Node:
-        """A new node: the end of the game with its returns, or expanded and evaluated."""
-        node = Node(position, key, position["returns"][0].copy(), bool(position["terminal"][0]))
+    def _make(self, position: Positions, key: int, before: int) -> Node:
+        """A new node: the end of the game with its returns, expanded and evaluated, or, for chance, expanded only.
+
+        `before` is who moved before.
+        """
+        over, to_play = bool(position["terminal"][0]), int(position["to_play"][0])
+        chance = to_play == self.game.players and not over
+        node = Node(position, key, position["returns"][0].copy(), over, chance, before if chance else to_play)
         node.totals = [0.0] * self.game.players
-        if not node.solved:
+        if chance:
+            shares = self.game.chance(position)[0]
+            node.edges = [Edge(outcome, np.float32(shares[outcome])) for outcome in np.flatnonzero(shares).tolist()]
+        elif not node.solved:
             self._expand(node)
         return node
 
@@ -212,7 +239,7 @@ class ReferenceSearch:
     def choose(self) -> int:
         """The move: a proven win; else, losses apart, by visits, value, prior and a seeded tie-break.
 
-        A proven draw replaces a move that looks worse than it.
+        Of the other proven moves the best replaces a move that looks worse than it.
         """
         assert self.root is not None
         edges = self.root.edges
@@ -220,8 +247,9 @@ class ReferenceSearch:
         if wins:
             return wins[0].action
         best = max([edge for edge in edges if edge.proof != -1.0] or edges, key=self._rank)
-        draws = [edge for edge in edges if edge.proof == 0.0]
-        return draws[0].action if draws and self._value(best) < 0.0 else best.action
+        proven = [(edge.proof, edge.action) for edge in edges if edge.proof is not None]
+        value, action = max(proven, key=lambda known: known[0], default=(-1.0, best.action))
+        return action if self._value(best) < value else best.action
 
     def _value(self, edge: Edge) -> float:
         """An edge's value; the root's mean where nothing is known."""

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, Positions
+from games.chance import settle
 from hybrid.agent import Decisions
 from hybrid.evaluate import Evaluator
 from hybrid.search import Search, SearchConfig
@@ -111,7 +112,7 @@ def _move(search: Search, rows: list[int], playing: dict[int, _Game]) -> None:
     after = search.game.step(np.concatenate([game.position for game in games]), actions)
     for i, game in enumerate(games):
         game.record(decisions, i, int(search.done[rows[i]]), bool(proven[i]))
-        game.position = after[i : i + 1]
+        game.arrive(after[i : i + 1])
 
 
 class _Game:
@@ -126,7 +127,7 @@ class _Game:
     """
 
     def __init__(self, game: Game, config: SelfPlayConfig, seed: int, generation: int, number: int) -> None:
-        self._config, self._number, self._generation = config, number, generation
+        self._game, self._config, self._number, self._generation = game, config, number, generation
         self._rng = generator(seed, generation, Purpose.SELF_PLAY, number)
         self.position = opening(game, config, self._rng)
         self.full, self.budget = False, 0
@@ -156,6 +157,10 @@ class _Game:
             return best
         weights = (policy.astype(np.float64) / policy.max()) ** (1 / self._config.temperature)
         return int(self._rng.choice(len(weights), p=weights / weights.sum()))
+
+    def arrive(self, position: Positions) -> None:
+        """Go on to `position` `[1]`, or where chance moves there, to the outcome that this game draws."""
+        self.position = settle(self._game, position, self._rng)
 
     def record(self, decisions: Decisions, row: int, simulations: int, proven: bool) -> None:
         """Remember the search that decided the current position; `outcome` is filled in at the end."""
@@ -189,16 +194,19 @@ class _Game:
 
 
 def opening(game: Game, config: SelfPlayConfig, rng: np.random.Generator) -> Positions:
-    """Where a game begins: `[1]`, the starting position, or after some uniformly random plies that do not end it."""
+    """Where a game begins: `[1]`, the starting position, or after some uniformly random plies that do not end it.
+
+    Outcomes of chance are not counted among those plies.
+    """
     plies = int(rng.integers(1, config.opening_plies + 1)) if config.opening_plies else 0
     if rng.random() >= config.opening_fraction:
         plies = 0
     while True:
-        position = game.initial()
+        position = settle(game, game.initial(), rng)
         for _ in range(plies):
             if not position["terminal"][0]:
                 action = rng.choice(np.flatnonzero(game.legal_actions(position)[0]))
-                position = game.step(position, [action])
+                position = settle(game, game.step(position, [action]), rng)
         if not position["terminal"][0]:
             return position
         plies -= 1

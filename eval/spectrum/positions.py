@@ -10,6 +10,7 @@ from eval import labels
 from eval.labels import Labelled
 from eval.records import Record
 from games import Game, Positions
+from games.chance import awaits
 from games.rules import LiftedGame
 from hybrid.solve import ExhaustiveSolver, plays_connect_four
 
@@ -23,7 +24,7 @@ _TRIALS = 12
 
 
 def sample(game: Game, records: Iterable[Record], seed: int, count: int = SAMPLED) -> Positions:
-    """`count` distinct undecided positions `[B]` out of games, fewer if there are not as many; none from openings.
+    """`count` distinct positions `[B]` at players' turns in games, fewer if there are not as many; none from openings.
 
     Only the first round of every pairing is looked at, so that more games later change nothing.
     """
@@ -33,7 +34,7 @@ def sample(game: Game, records: Iterable[Record], seed: int, count: int = SAMPLE
             continue
         position = game.initial()
         for ply, move in enumerate(record.moves):
-            if ply >= record.opening:
+            if ply >= record.opening and not awaits(game, position)[0]:
                 found.setdefault(position.tobytes(), position)
             position = game.step(position, [move])
     distinct = list(found.values()) or [game.initial()]
@@ -61,7 +62,7 @@ def labelled(game: Game, positions: Positions, seed: int, count: int = LABELLED)
 
 def _solved(game: Game, positions: Positions) -> Labelled | None:
     """`positions` labelled, or None where exhaustive search cannot solve them within a moment each."""
-    if not isinstance(game, LiftedGame) or not game.zero_sum or game.players != 2:
+    if not isinstance(game, LiftedGame) or not game.zero_sum or game.players != 2 or game.stochastic:
         return None
     solver = ExhaustiveSolver(game, table_bits=20, max_nodes=_NODES)
     try:

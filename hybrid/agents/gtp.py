@@ -166,6 +166,8 @@ def make(
     """
     if not command:
         raise ValueError("command must name the program to run, as in gtp?command=gnugo --mode gtp, got ''")
+    if game.stochastic:
+        raise ValueError(f"GTP knows no chance, which {game.spec} has")
     if game.players > len(gtp.COLOURS):
         raise ValueError(f"GTP is for at most {len(gtp.COLOURS)} players, {game.spec} has {game.players}")
     limit, per_move = parse_duration(timeout), parse_duration(time) or 0.0

@@ -12,6 +12,9 @@ from hybrid.agent import Decisions
 from hybrid.choice import pick, uniform
 from hybrid.solve import Solver, solver
 
+ROUNDING = 1e-6
+"""Expected values that differ by less than this differ by rounding."""
+
 
 class PerfectAgent:
     """Plays one of the moves that keep the game-theoretic value, chosen by the seed."""
@@ -30,7 +33,7 @@ class PerfectAgent:
         top = np.nanmax(scores, axis=1, keepdims=True)
         if self._fastest:
             scores /= np.maximum(self._solver.action_plies(positions), 1)
-        best = scores == np.nanmax(scores, axis=1, keepdims=True)
+        best = scores >= np.nanmax(scores, axis=1, keepdims=True) - ROUNDING
         rows = np.arange(len(positions))
         values = np.repeat(-top, 2, axis=1).astype(np.float32)
         values[rows, positions["to_play"].astype(np.int64)] = top[:, 0]

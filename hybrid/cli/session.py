@@ -9,6 +9,7 @@ import numpy as np
 from rich.markup import escape
 
 from games import Game
+from games.chance import awaits, draw
 from hybrid.agent import Agent
 from hybrid.analyse import Analysis, analyse
 from hybrid.cli.thoughts import expectation, headline, moves_table
@@ -43,8 +44,8 @@ _EXCLUDES = {
 class Session:
     """A game in progress.
 
-    The position after each move is remembered, for `undo`; decisions are seeded by (seed, ply), so that taking moves
-    back and repeating them repeats the agent's replies.
+    The position after each move is remembered, for `undo`; decisions and chance are seeded by (seed, ply), so that
+    taking moves back and repeating them repeats the agent's replies and the dice.
     """
 
     def __init__(
@@ -81,6 +82,9 @@ class Session:
         )
         self._board()
         while not self.position["terminal"]:
+            if awaits(self.game, self._positions[-1])[0]:
+                self._draw()
+                continue
             if self.position["to_play"] != self.human:
                 self._reply()
                 continue
@@ -116,6 +120,14 @@ class Session:
                 self._console.print(f"{line!r} is neither a legal move nor a command: try moves or help", markup=False)
         except ValueError as error:
             self._console.print(str(error), markup=False)
+
+    def _draw(self) -> None:
+        """Let chance move, and show what came."""
+        point = np.random.default_rng([self._seed, len(self._actions)]).random(1)
+        outcome = int(draw(self.game, self._positions[-1], point)[0])
+        self._console.print(f"Chance: [bold]{escape(self.game.action_name(outcome))}[/bold]")
+        self._play(outcome)
+        self._board()
 
     def _reply(self) -> None:
         """Let the agent move, and show why."""

@@ -77,4 +77,4 @@ def _number(value: float) -> str:
 
 def _proof(value: float) -> str:
     """A proven value in words."""
-    return "" if np.isnan(value) else {1: "win", 0: "draw", -1: "loss"}.get(int(value), "")
+    return "" if np.isnan(value) else {1.0: "win", 0.0: "draw", -1.0: "loss"}.get(value, f"{value:+.3f}")

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,24 @@ def test_three_in_a_row_win() -> None:
     assert finished
     assert session.moves == ["a1", "a3", "b1", "b3", "c1"]
     assert text.rstrip().endswith("You win.")
+
+
+def test_dice_are_thrown_by_the_seed_and_shown() -> None:
+    game = games.load("pig:target=12")
+
+    def throws(seed: int) -> tuple[list[str], str]:
+        text = io.StringIO()
+        session = Session(game, lambda spec: load(spec, game), "random", 0, seed, Console(file=text, width=200), show=0)
+        waiting = iter(["roll"] * 3 + ["undo"] + ["roll", "hold"] * 40)
+        session.play(lambda: next(waiting, None))
+        assert text.getvalue().count("Chance: ") >= sum(move.isdigit() for move in session.moves)
+        return session.moves, text.getvalue()
+
+    moves, text = throws(1)
+    assert throws(1) == (moves, text)
+    assert throws(2)[0] != moves
+    assert "X rolls" in text
+    assert all(move.isdigit() for before, move in pairwise(moves) if before == "roll")
 
 
 def test_the_agent_can_win_from_either_seat() -> None:

@@ -58,6 +58,37 @@ def test_a_game_does_not_depend_on_how_games_are_batched() -> None:
     assert _without_time(shorter)[0].moves[4:] == _without_time(alone)[0].moves[4:]
 
 
+def test_chance_moves_by_each_games_own_seed_and_its_outcomes_are_in_the_record() -> None:
+    game = games.load("pig:target=25")
+    agents = [agents_of.load(spec, game) for spec in ("mcts?simulations=20", "random")]
+    alone, together = (
+        play(game, agents, 20, np.random.default_rng(1), opening_plies=2, concurrent=size) for size in (1, 64)
+    )
+    assert _without_time(alone) == _without_time(together)
+    first, second = alone.games[:2]
+    assert first.moves[:2] == second.moves[:2]
+    assert first.moves != second.moves
+    thrown = []
+    for record in alone.games:
+        path = records.replay(record)
+        assert path[-1]["returns"].tolist() == list(record.returns)
+        nature = path[:-1]["to_play"] == game.players
+        thrown += np.array(record.moves)[nature].tolist()
+        decided = len(record.moves) - record.opening - nature[record.opening :].sum()
+        assert sum(cost.moves for cost in record.costs) == decided
+        assert records.loads(records.dumps(record)) == record
+    shares = np.bincount(thrown, minlength=8)[2:] / len(thrown)
+    assert (abs(shares - 1 / 6) < 4 * np.sqrt(5 / 36 / len(thrown))).all()
+
+
+def test_openings_of_games_of_chance_follow_the_probabilities() -> None:
+    game = games.load("pig")
+    lines = openings.draw(game, 500, 2, np.random.default_rng(0))
+    assert {line[0] for line in lines} == {0, 1}
+    assert {line[1] for line in lines if line[0] == 0} == {2, 3, 4, 5, 6, 7}
+    assert len(set(lines)) == 6 + 2
+
+
 def test_all_positions_of_an_agent_are_decided_in_one_call() -> None:
     agents = [players.load(name, TIC_TAC_TOE) for name in ("first", "last")]
     match = play(TIC_TAC_TOE, agents, 64, np.random.default_rng(0), concurrent=64)

@@ -25,6 +25,8 @@ SPECS = [
     "hex:size=4,swap=True",
     "go:size=3",
     "othello:size=4",
+    "pig:target=10",
+    "pig:target=8,players=3",
 ]
 
 
@@ -58,6 +60,22 @@ def test_an_environment_follows_the_game() -> None:
     table.step(0)
     assert table.rewards == {"player_0": 1, "player_1": -1}
     assert all(table.terminations.values())
+
+
+def test_chance_moves_by_itself_by_the_seed_of_reset() -> None:
+    def throws(seed: int) -> list[int]:
+        table, seen = env("pig"), []
+        table.reset(seed=seed)
+        for _ in range(12):
+            assert table.observe(table.agent_selection)["action_mask"].tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
+            before = table.agent_selection
+            table.step(0)
+            seen.append(round(100 * float(table.observe(table.agent_selection)["observation"][0, 0, 2])))
+            assert (seen[-1] == 0) == (table.agent_selection != before)  # a 1 ends the turn
+        return seen
+
+    assert throws(1) == throws(1)
+    assert len({tuple(throws(seed)) for seed in range(8)}) > 4
 
 
 def test_an_illegal_move_loses() -> None:

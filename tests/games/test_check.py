@@ -18,7 +18,8 @@ def verdicts(game: games.Game | str, **options: Any) -> dict[str, bool]:
 
 
 @pytest.mark.parametrize(
-    "spec", ["connect_four", "tic_tac_toe", "mnk:m=4,n=3,k=3,players=3", "hex:size=3,swap=True", "go:size=3"]
+    "spec",
+    ["connect_four", "tic_tac_toe", "mnk:m=4,n=3,k=3,players=3", "hex:size=3,swap=True", "go:size=3", "pig:target=10"],
 )
 def test_our_games_conform(spec: str) -> None:
     findings = check(spec, games=8)
@@ -133,6 +134,79 @@ def swap_players(s: Any, k: int, t: Any) -> None:
 )
 def test_a_broken_rule_is_found(broken: LiftedGame, property: str) -> None:
     assert verdicts(broken, max_plies=100)[property] is False
+
+
+def lottery(**changes: Any) -> LiftedGame:
+    """A sound game of chance, with some of its rules replaced: each player draws a number; who draws a 2 wins."""
+
+    def play(s: Any, a: int) -> None:
+        s.ply += 1
+        s.turn = 1 - s.turn if a != 0 else s.turn
+        s.to_play = 2 if a == 0 else s.turn
+        if a == 2:
+            s.to_play = 1 - s.turn
+            s.terminal = 1
+            s.returns[1 - s.turn] = 1
+            s.returns[s.turn] = -1
+
+    def legal(s: Any, mask: Any) -> None:
+        mask[0] = s.to_play < 2
+        mask[1] = mask[2] = s.to_play == 2
+
+    def observe(s: Any, planes: Any) -> None:
+        planes[0, 0, s.to_play] = 1
+
+    def chance(s: Any, probabilities: Any) -> None:
+        probabilities[1] = 0.75
+        probabilities[2] = 0.25
+
+    rules: dict[str, Any] = {"play": play, "legal": legal, "observe": observe, "chance": chance}
+    rules |= {"num_actions": 3, "observation_shape": (1, 1, 2), "fields": [("turn", "u1")]}
+    return lift("lottery", **(rules | changes))
+
+
+def test_the_sound_lottery_conforms() -> None:
+    assert [finding for finding in check(lottery()) if not finding.ok] == []
+
+
+def too_little(s: Any, probabilities: Any) -> None:
+    probabilities[1] = 0.75
+    probabilities[2] = 0.2
+
+
+def less_than_nothing(s: Any, probabilities: Any) -> None:
+    probabilities[1] = 1.25
+    probabilities[2] = -0.25
+
+
+def never_a_two(s: Any, probabilities: Any) -> None:
+    probabilities[1] = 1.0
+
+
+def again(s: Any, a: int) -> None:
+    s.ply += 1
+    s.to_play = 2
+    if a == 2:
+        s.to_play = 0
+        s.terminal = 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"chance": too_little}, "probabilities sum to"),
+        ({"chance": less_than_nothing}, "not the legal ones"),
+        ({"chance": never_a_two}, "not the legal ones"),
+        ({"play": again}, "leads to another chance node"),
+    ],
+)
+def test_unsound_chance_is_found(changes: dict[str, Any], message: str) -> None:
+    findings = {finding.property: finding for finding in check(lottery(**changes), max_plies=200)}
+    if "chance" in findings:
+        assert not findings["chance"].ok
+        assert message in findings["chance"].message
+    else:
+        assert not findings["terminates"].ok
 
 
 class Lenient(LiftedGame):

@@ -45,7 +45,23 @@ def fingerprint(result: list[PlayedGame]) -> list[tuple[Any, ...]]:
     return [(one.number, one.length, one.simulations, repr(one.gap), one.samples.tobytes()) for one in result]
 
 
-@pytest.mark.parametrize("name", ["tic_tac_toe", "connect_four"])
+def test_chance_is_drawn_by_the_game_and_never_learned_from() -> None:
+    result = played("pig:target=20", temperature_plies=1000)
+    turned = np.concatenate([one.samples for one in result])
+    positions = turned["position"]
+    assert (positions["to_play"] < 2).all()
+    assert not turned["policy"][:, 2:].any()
+    assert all(one.length > len(one.samples) for one in result)
+    np.testing.assert_allclose(turned["policy"].sum(axis=1), 1, atol=1e-6)
+    throws = []
+    for one in result:
+        path = one.samples["position"]
+        rolled = (path["to_play"][1:] == path["to_play"][:-1]) & (path["ply"][1:] == path["ply"][:-1] + 2)
+        throws += (path["turn"][1:] - path["turn"][:-1])[rolled].tolist()
+    assert set(throws) == {2, 3, 4, 5, 6}
+
+
+@pytest.mark.parametrize("name", ["tic_tac_toe", "connect_four", "pig:target=15"])
 def test_games_do_not_depend_on_their_company(name: str) -> None:
     expected = fingerprint(played(name))
     assert [number for number, *_ in expected] == list(range(12))
