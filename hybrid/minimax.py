@@ -84,7 +84,7 @@ class AlphaBeta:
         self._control = np.zeros(1, kernels.CONTROL)
         self._control["distance"] = distance
         self._control["rollouts"] = rollouts
-        self._stack(8)
+        self._stack(64)
         self.forget()
 
     def forget(self, seed: int = 0) -> None:
@@ -119,6 +119,33 @@ class AlphaBeta:
                 break
             done += 1
         return self._report(scores, mover, int(position["ply"][0]), proven, done)
+
+    def prove(self, position: Positions, nodes: int) -> tuple[float, npt.NDArray[np.bool_]] | None:
+        """The value of `position` `[1]` for the mover and moves `[A]` that keep it, if about `nodes` nodes prove them.
+
+        Of won positions the moves are those that win fastest as far as was searched; of others all that keep the value.
+        Nothing that was searched before has any influence.
+
+        Raises:
+            ValueError: the position is terminal.
+        """
+        if position["terminal"][0]:
+            raise ValueError("position must not be terminal")
+        self._table[:] = np.zeros(1, kernels.ENTRY)
+        self._history[:] = 0
+        self._killers[:] = -1
+        control = self._control[0]
+        control.salt, control.generation, control.nodes, control.plies = 0, 1, 0, 0
+        sign = 1 if position["to_play"][0] == 0 else -1
+        actions = np.flatnonzero(self.game.legal_actions(position)[0])
+        children = self.game.step(np.repeat(position, len(actions)), actions)
+        scores = np.zeros(len(actions), np.int64)
+        if not _prover(self.game)(*self._state, children, scores, sign, nodes):
+            return None
+        best = int(scores.max())
+        keep = np.zeros(self.game.num_actions, np.bool_)
+        keep[actions[scores == best]] = True
+        return float(np.sign(best)) if abs(best) >= kernels.DECISIVE else 0.0, keep
 
     def score(
         self, position: Positions, depth: int, low: int = -kernels.INFINITE, high: int = kernels.INFINITE, **budget: Any
@@ -214,14 +241,28 @@ class AlphaBeta:
         self._state = (words, self._path, self._frames, order, mask, scratch, *memory)
 
 
+def _prover(game: LiftedGame) -> Any:
+    """The compiled `prove` of one game, made once."""
+    if "prove" not in game.memo:
+        signature = boolean(*_state_types(game), game.records, int64[::1], int64, int64)
+        rules = (game.rule("play"), game.rule("legal"), game.rule("playout"))
+        game.memo["prove"] = kernel(kernels.prove_factory, signature, *rules)
+    return game.memo["prove"]
+
+
+def _state_types(game: LiftedGame) -> tuple[Any, ...]:
+    """The types of a search's state."""
+    path = types.Array(game.record, 1, "A", aligned=False)
+    dtypes = (kernels.FRAME, kernels.ENTRY, kernels.CONTROL)
+    frames, table, control = (types.Array(from_dtype(dtype), 1, "C", aligned=True) for dtype in dtypes)
+    arguments = (uint64[:, ::1], path, frames, int16[:, ::1], boolean[::1], game.records)
+    return (*arguments, table, int64[:, ::1], int64[:, ::1], control)
+
+
 def _kernel(game: LiftedGame) -> Any:
     """The compiled search of one game, made once."""
     if "minimax" not in game.memo:
-        path = types.Array(game.record, 1, "A", aligned=False)
-        dtypes = (kernels.FRAME, kernels.ENTRY, kernels.CONTROL)
-        frames, table, control = (types.Array(from_dtype(dtype), 1, "C", aligned=True) for dtype in dtypes)
-        arguments = (uint64[:, ::1], path, frames, int16[:, ::1], boolean[::1], game.records)
-        signature = boolean(*arguments, table, int64[:, ::1], int64[:, ::1], control, int64)
+        signature = boolean(*_state_types(game), int64)
         rules = (game.rule("play"), game.rule("legal"), game.rule("playout"))
         game.memo["minimax"] = kernel(kernels.search_factory, signature, *rules)
     return game.memo["minimax"]

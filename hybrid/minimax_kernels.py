@@ -279,3 +279,43 @@ def search_factory(
         return True
 
     return search
+
+
+def prove_factory(
+    play: Callable[..., Any], legal: Callable[..., Any], playout: Callable[..., Any]
+) -> Callable[..., Any]:
+    """`prove(words, ..., control, children, scores, limit) -> solved`: deepen until the children's values are proven.
+
+    The first ten arguments are the state of `search_factory`, without anything remembered; `children` `[K]` are the
+    positions after each move of a player whose viewpoint is `control.sign`, 1 for player 0 and -1 for player 1.
+    `scores` `[K]` are the children's for that player: exact where they are the best, else upper bounds.
+    """
+    search = njit(search_factory(play, legal, playout))
+
+    def prove(
+        words, path, frames, order, mask, scratch, table, killers, history, control, children, scores, sign, limit
+    ):
+        c = control[0]
+        for depth in range(frames.shape[0] - 1):
+            best = -INFINITE
+            resolved = 1
+            for index in np.argsort(-scores, kind="mergesort"):
+                floor = max(best - 1, -INFINITE)
+                path[0] = children[index]
+                frames[0].low = floor if sign > 0 else -INFINITE
+                frames[0].high = INFINITE if sign > 0 else -floor
+                c.depth = depth
+                c.level = 0
+                c.arrived = 1
+                if c.nodes >= limit or not search(
+                    words, path, frames, order, mask, scratch, table, killers, history, control, limit - c.nodes
+                ):
+                    return False
+                scores[index] = sign * c.value
+                best = max(best, scores[index])
+                resolved &= c.resolved
+            if resolved or best >= DECISIVE:
+                return True
+        return False
+
+    return prove

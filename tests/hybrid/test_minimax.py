@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import games
+from eval import labels
 from games import Positions
 from games.rules import LiftedGame, lift
 from hybrid.minimax import AlphaBeta
@@ -190,6 +191,23 @@ def test_results_do_not_depend_on_what_was_searched_before() -> None:
         first, second = used.analyse(position, depth=5), fresh.analyse(position, depth=5)
         assert (first.best == second.best).all()
         assert (first.value, first.plies, first.proven) == (second.value, second.plies, second.proven)
+
+
+@pytest.mark.parametrize("nodes", [300, 3000])
+def test_proofs_are_the_solver_s_and_forget_what_was_before(nodes: int) -> None:
+    """Labelled positions: what is proven is true, and the same in any order."""
+    labelled = labels.load("connect_four").select(np.arange(0, 2775, 15))
+    prover = AlphaBeta(games.load("connect_four"), distance=False, table_bits=13)
+    proofs = [prover.prove(labelled.positions[i : i + 1], nodes) for i in range(len(labelled))]
+    for i, proof in enumerate(proofs):
+        if proof is not None:
+            assert proof[0] == labelled.best[i]
+            assert (labelled.values[i, proof[1]] == labelled.best[i]).all()
+    assert sum(proof is not None for proof in proofs) > len(labelled) / 4
+    again = [prover.prove(labelled.positions[i : i + 1], nodes) for i in reversed(range(len(labelled)))]
+    for one, other in zip(proofs, reversed(again), strict=True):
+        assert (one is None) == (other is None)
+        assert one is None or other is None or (one[0] == other[0] and (one[1] == other[1]).all())
 
 
 def test_rollouts_at_the_horizon_are_averaged() -> None:
