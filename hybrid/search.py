@@ -154,6 +154,13 @@ class Search:
         if self.config.max_evaluations:
             self.over |= self.evaluations >= self.config.max_evaluations
 
+    def proceed(self) -> None:
+        """Advance the unfinished rows: to their end where no network is asked, else by one round."""
+        if self._fused and not self._noise_due():
+            direct.run(self, *self._with_room(_CHUNK))
+        else:
+            self.advance()
+
     def try_out(self, position: Positions) -> None:
         """Search `position` `[1]` by a few simulations in row 0, so that all that a search compiles is in memory."""
         self.begin(np.zeros(1, np.int64), position, np.zeros(1, np.uint64), 2)

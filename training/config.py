@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from games import Game
+from games import Game, LiftedGame
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
 from training.fields import above_zero, at_least, at_most_one, one_of, parse
@@ -22,6 +22,8 @@ from training.fields import above_zero, at_least, at_most_one, one_of, parse
 Accelerator = Literal["cpu", "cuda"]
 Precision = Literal["float", "int8"]
 SelfPlayStrategy = Literal["puct", "gumbel"]
+OptimizerName = Literal["muon", "adamw"]
+PolicyTarget = Literal["visits", "improved", "regularised"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class SelfPlayConfig:
         dial: where self-play stands between network and search; its simulations are the full budget of a move.
         strategy: how the search selects edges; with Gumbel its own noise takes the place of Dirichlet's and of the
             move temperature, and the improved policy is learned.
+        target: the policy that is learned, see `hybrid.strategy.Target`; moves are drawn by visits all the same.
         full_fraction: share of moves searched with the full budget, with root noise, whose policy is learned
             (playout-cap randomisation; Wu 2019, section 3.1).
         fast_simulations: the budget of the other moves, whose policy is not learned.
@@ -44,12 +47,18 @@ class SelfPlayConfig:
         noise_fraction: its share in the root's prior; 0 = no noise.
         opening_fraction: share of games that begin with uniformly random plies.
         opening_plies: the most such plies; their number is uniform from 1.
+        prove_nodes: positions that alpha-beta may visit before a move to prove its value. Proven positions are not
+            searched but learned exactly. For two-player zero-sum games without chance; 0 = no proofs.
+        direct_generations: generations at the start that are played at the direct end, by rollouts, while the network
+            knows nothing yet and asking it costs a hundred times as much.
+        direct_simulations: the budget of their moves.
         precision: of the network's inference, calibrated afresh on the replay for every generation.
         cache_megabytes: memory of each worker for evaluations of positions met again; 0 = none. It changes no result.
     """
 
     dial: Dial = field(default_factory=lambda: Dial(simulations=128))
     strategy: SelfPlayStrategy = "puct"
+    target: PolicyTarget = "visits"
     full_fraction: float = 0.25
     fast_simulations: int = 24
     c_puct: float = 1.5
@@ -61,6 +70,9 @@ class SelfPlayConfig:
     noise_fraction: float = 0.25
     opening_fraction: float = 0.5
     opening_plies: int = 4
+    prove_nodes: int = 0
+    direct_generations: int = 0
+    direct_simulations: int = 1000
     precision: Precision = "int8"
     cache_megabytes: float = 64.0
 
@@ -71,12 +83,19 @@ class SelfPlayConfig:
             )
         if self.dial.seconds is not None:
             raise ValueError(f"dial must be given in simulations in self-play, got {self.dial.seconds} s: seconds vary")
-        at_least(self, 1, "fast_simulations", "games", "slots")
-        at_least(self, 0, "temperature_plies", "opening_plies", "cache_megabytes")
+        at_least(self, 1, "fast_simulations", "games", "slots", "direct_simulations")
+        at_least(self, 0, "prove_nodes", "direct_generations", "temperature_plies", "opening_plies", "cache_megabytes")
         one_of(self, "precision", Precision)
         one_of(self, "strategy", SelfPlayStrategy)
+        one_of(self, "target", PolicyTarget)
         above_zero(self, "full_fraction", "c_puct", "temperature", "noise_total")
         at_most_one(self, "full_fraction", "noise_fraction", "opening_fraction")
+
+    def at(self, generation: int) -> SelfPlayConfig:
+        """How the games of a generation, counted from 1, are played: the dial's schedule."""
+        if generation > self.direct_generations:
+            return self
+        return replace(self, dial=Dial.at(1, simulations=self.direct_simulations), full_fraction=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +121,11 @@ class LearnerConfig:
 
     Attributes:
         batch: positions per optimisation step.
+        optimizer: of the trunk's kernels; everything else is AdamW's.
+        kernel_learning_rate: of Muon at the start.
         learning_rate: of AdamW at the start.
-        final_learning_rate: reached at the last generation, along a cosine.
-        weight_decay: of AdamW, on matrices and kernels.
+        final_share: of both rates, reached at the last generation along a cosine.
+        weight_decay: on matrices and kernels.
         clip: largest norm of the gradient.
         ema_decay: decay per step of the weight average that plays; it forgets faster during the first steps.
         outcome_weight: the value's target is this share of the game's outcome and the rest of the search's value.
@@ -113,12 +134,14 @@ class LearnerConfig:
         threads: torch's threads on the CPU, on whose number the last bits of the weights depend.
     """
 
-    batch: int = 64
+    batch: int = 128
+    optimizer: OptimizerName = "muon"
+    kernel_learning_rate: float = 0.05
     learning_rate: float = 2e-3
-    final_learning_rate: float = 2e-4
+    final_share: float = 0.05
     weight_decay: float = 1e-4
     clip: float = 1.0
-    ema_decay: float = 0.998
+    ema_decay: float = 0.995
     outcome_weight: float = 0.5
     value_weight: float = 1.0
     accelerator: Accelerator = "cpu"
@@ -128,8 +151,9 @@ class LearnerConfig:
         one_of(self, "accelerator", Accelerator)
         at_least(self, 1, "batch", "threads")
         at_least(self, 0, "weight_decay", "ema_decay", "outcome_weight")
-        above_zero(self, "learning_rate", "final_learning_rate", "clip", "value_weight")
-        at_most_one(self, "learning_rate", "final_learning_rate", "outcome_weight")
+        one_of(self, "optimizer", OptimizerName)
+        above_zero(self, "kernel_learning_rate", "learning_rate", "final_share", "clip", "value_weight")
+        at_most_one(self, "kernel_learning_rate", "learning_rate", "final_share", "outcome_weight")
         if self.ema_decay >= 1:
             raise ValueError(f"ema_decay must be below 1, got {self.ema_decay}")
 
@@ -165,6 +189,8 @@ class Config:
 
     Attributes:
         generations: how often the loop of self-play and learning is run.
+        overlap: learn from the generations so far while the next one is played, which keeps all cores busy; self-play
+            is then by the agent before the newest. The first and the last generation are learned from at their ends.
         workers: processes that play; 0 = the training process itself. No result depends on it.
         seed: of everything random in the run.
     """
@@ -175,6 +201,7 @@ class Config:
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     generations: int = 20
+    overlap: bool = True
     workers: int = 1
     seed: int = 0
 
@@ -222,6 +249,7 @@ def recipe(name: str, game: Game) -> Config:
 def _sized(game: Game, *, generations: int, games: int, capacity: int = 100_000, simulations: int = 128) -> Config:
     """A configuration that fits the game's length: it sets how long moves are drawn and how long openings are."""
     length = mean_length(game)
+    provable = isinstance(game, LiftedGame) and game.zero_sum and not game.stochastic
     return Config(
         generations=generations,
         workers=usable_cores(),
@@ -230,9 +258,10 @@ def _sized(game: Game, *, generations: int, games: int, capacity: int = 100_000,
             games=games,
             temperature_plies=round(length * 0.75),
             opening_plies=max(1, min(4, round(length / 4))),
+            prove_nodes=3000 if provable else 0,
         ),
         replay=ReplayConfig(capacity=capacity),
-        learner=LearnerConfig(threads=usable_cores()),
+        learner=LearnerConfig(threads=max(1, usable_cores() // 2)),
     )
 
 

@@ -22,6 +22,7 @@ from games import Game
 from hybrid.network import Network, weights_of
 from hybrid.network_config import NetworkConfig, NetworkShape, Weights, initial_weights
 from training.config import LearnerConfig
+from training.muon import Muon
 from training.replay import Batch
 
 
@@ -77,19 +78,33 @@ class Learner(LightningModule):
             target_entropy = -(share * torch.xlogy(target, target).sum(1)).sum()
         return torch.stack((policy + self._config.value_weight * value, policy, value, entropy, target_entropy))
 
-    def configure_optimizers(self) -> torch.optim.AdamW:
-        """AdamW; vectors and scalars (biases, gains) are not decayed."""
-        parameters = list(self.network.parameters())
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Muon on the trunk's kernels, or AdamW on all; vectors and scalars (biases, gains) are not decayed."""
+        config, named = self._config, dict(self.network.named_parameters())
+        kernels = [p for name, p in named.items() if name.startswith("blocks.") and p.ndim > 1]
+        trunk = {id(p) for p in kernels} if config.optimizer == "muon" else set()
+        others = [p for p in named.values() if id(p) not in trunk]
         groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self._config.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+            {"params": [p for p in others if p.ndim > 1], "weight_decay": config.weight_decay},
+            {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        return torch.optim.AdamW(groups, lr=self._config.learning_rate)
+        if not trunk:
+            return torch.optim.AdamW(groups, lr=config.learning_rate)
+        return Muon(
+            kernels,
+            groups,
+            rate=config.learning_rate,
+            kernel_rate=config.kernel_learning_rate,
+            weight_decay=config.weight_decay,
+        )
 
-    def learning_rate(self, progress: float) -> float:
-        """The rate when `progress` in [0, 1] of the run is over: half a cosine from first to last."""
-        first, last = self._config.learning_rate, self._config.final_learning_rate
-        return last + (first - last) * (1 + math.cos(math.pi * progress)) / 2
+    def set_learning_rates(self, optimizer: torch.optim.Optimizer, progress: float) -> None:
+        """Set the rates for when `progress` in [0, 1] of the run is over: half a cosine down to the final share."""
+        last = self._config.final_share
+        share = last + (1 - last) * (1 + math.cos(math.pi * progress)) / 2
+        for group in optimizer.param_groups:
+            first = self._config.kernel_learning_rate if "momentum" in group else self._config.learning_rate
+            group["lr"] = share * first
 
     @torch.no_grad()
     def update_average(self) -> None:

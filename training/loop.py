@@ -1,12 +1,14 @@
 """The algorithm: self-play, replay, minibatches, learning, evaluation, checkpoint, and again.
 
-Every random number is seeded by the run's seed, the generation and its purpose, and generations do not overlap. So a
-run that is interrupted and resumed equals one that was not, bit for bit, on the same machine and versions.
+While a generation is played, the network learns from those before it. Every random number is seeded by the run's seed,
+the generation and its purpose, and what is learned from or played with never depends on who was faster. So a run that
+is interrupted and resumed equals one that was not, bit for bit, on the same machine and versions.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,10 +26,10 @@ from training import state, tensorboard
 from training.config import Config, mean_length, to_json
 from training.evaluation import evaluate
 from training.learner import Learner, Losses, mean_losses, optimise, torch_threads
+from training.playing import opening
 from training.progress import Observer, Report, summarise
 from training.replay import Replay
 from training.seeds import Purpose, generator
-from training.selfplay import opening
 from training.workers import Workers
 
 _CALIBRATED = 512
@@ -78,17 +80,22 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
         Workers(game, config.self_play, config.seed, config.workers) as workers,
     ):
         for generation in range(done + 1, config.generations + 1):
+            rng = generator(config.seed, generation, Purpose.LEARNING)
+            module.set_learning_rates(optimizer, (generation - 1) / max(1, config.generations - 1))
+            learn = partial(_learn, fabric, module, optimizer, replay, config, rng)
             observer.phase(generation, "self-play")
-            played, evaluations = workers.play(
-                generation, path_of(run, generation - 1), partial(observer.game_played, generation)
-            )
+            play = workers.start(generation, path_of(run, generation - 1), partial(observer.game_played, generation))
+            losses, learning_seconds = learn(replay.count(generation - 1) if config.overlap else 0, play.hear)
+            played, evaluations = play.finish()
             for one in played:
                 replay.insert(one.samples)
             games = summarise(played, evaluations, pace.lap(), replay.age(generation))
 
-            observer.phase(generation, "learning")
-            losses = _learn(fabric, module, optimizer, replay, config, generation, games.positions)
-            learning_seconds = pace.lap()
+            if losses is None or not config.overlap or generation == config.generations:
+                observer.phase(generation, "learning")
+                losses, seconds = learn(replay.count(generation))
+                learning_seconds += seconds
+            assert losses is not None  # a generation has positions
 
             observer.phase(generation, "evaluation")
             state.check_space(run, replay, learner)
@@ -112,19 +119,27 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
 
 
 def _learn(
-    fabric: Fabric, module: Any, optimizer: Any, replay: Replay, config: Config, generation: int, positions: int
-) -> Losses:
-    """Draw each of the generation's new positions so often as the configuration says, on average, and learn."""
-    rng = generator(config.seed, generation, Purpose.LEARNING)
-    for group in optimizer.param_groups:
-        group["lr"] = module.learning_rate((generation - 1) / max(1, config.generations - 1))
-    steps = max(1, round(positions * config.replay.samples_per_position / config.learner.batch))
-    return mean_losses(
-        [
-            optimise(fabric, module, optimizer, replay.sample(rng, config.learner.batch), config.learner.clip)
-            for _ in range(steps)
-        ]
-    )
+    fabric: Fabric,
+    module: Any,
+    optimizer: Any,
+    replay: Replay,
+    config: Config,
+    rng: np.random.Generator,
+    positions: int,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> tuple[Losses | None, float]:
+    """Draw so many samples as `positions` new ones are worth; mean losses, None without any, and seconds.
+
+    `meanwhile` is called after every step.
+    """
+    start = time.perf_counter()
+    steps = []
+    count = round(positions * config.replay.samples_per_position / config.learner.batch)
+    for _ in range(max(count, positions > 0)):
+        batch = replay.sample(rng, config.learner.batch)
+        steps.append(optimise(fabric, module, optimizer, batch, config.learner.clip))
+        meanwhile()
+    return mean_losses(steps) if steps else None, time.perf_counter() - start
 
 
 def _due(config: Config, generation: int) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from games import Game
 from training.config import Config
 from training.learner import Losses
-from training.selfplay import PlayedGame
+from training.playing import PlayedGame
 
 
 @dataclass(frozen=True, kw_only=True)

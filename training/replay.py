@@ -127,6 +127,10 @@ class Replay:
         symmetries = rng.integers(len(self._game.action_symmetries), size=size)
         return batch_of(self._game, transform(self._game, samples, symmetries))
 
+    def count(self, generation: int) -> int:
+        """How many of its samples are from `generation`."""
+        return int(np.count_nonzero(self._ring["generation"][: self._size] == generation))
+
     def age(self, generation: int) -> float:
         """Mean age of the samples in generations; 0 when empty."""
         return float(generation - self._ring["generation"][: self._size].mean()) if self._size else 0.0

@@ -25,9 +25,13 @@ from hybrid import checkpoint as checkpoints
 from hybrid.cache import CachedEvaluator
 from hybrid.evaluate import NetworkEvaluator, load_evaluator
 from training.config import SelfPlayConfig
-from training.selfplay import PlayedGame, play_games
+from training.playing import PlayedGame
+from training.selfplay import play_games
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+_NICENESS = 5
+"""Workers yield to the learner, on which everything waits."""
 
 # Interrupts are the parent's: they must be ignored before the slow imports, during which they would print a traceback.
 _PROGRAM = """
@@ -68,24 +72,23 @@ class Workers:
     def play(
         self, generation: int, checkpoint: Path, finished: Callable[[PlayedGame], None]
     ) -> tuple[list[PlayedGame], int]:
-        """Play a generation with the agent at `checkpoint`; returns its games in order of their numbers.
+        """Play a generation to its end: `start`, then `Round.finish`."""
+        return self.start(generation, checkpoint, finished).finish()
 
-        Beside them it returns how many positions the network evaluated, which, unlike the games, depends on how many
-        workers there are, since each has its own cache. `finished` is called with each game as it ends, in no
-        reproducible order.
+    def start(self, generation: int, checkpoint: Path, finished: Callable[[PlayedGame], None]) -> Round:
+        """Begin to play a generation with the agent at `checkpoint`.
+
+        `finished` is called with each game as it is heard of, in no reproducible order. The round must be finished
+        before the next one starts.
 
         Raises:
             ChildProcessError: a worker failed or died.
         """
-        games: list[PlayedGame] = []
-        evaluations = 0
-        for message in self._remote(generation, checkpoint) if self._pipes else self._local(generation, checkpoint):
-            if isinstance(message, PlayedGame):
-                games.append(message)
-                finished(message)
-            else:
-                evaluations += message
-        return sorted(games, key=lambda game: game.number), evaluations
+        count = len(self._pipes)
+        for index in range(count):
+            self._send(index, (generation, checkpoint, range(index, self._config.games, count)))
+        local = None if count else self._local(generation, checkpoint)
+        return Round(self._messages, set(range(count)), local, finished)
 
     def close(self) -> None:
         """End the workers at once."""
@@ -117,21 +120,14 @@ class Workers:
         """Play the whole generation in this process."""
         return _play(self._game, self._config, self._seed, generation, checkpoint, range(self._config.games))
 
-    def _remote(self, generation: int, checkpoint: Path) -> Iterator[PlayedGame | int]:
-        """Give worker w the games w, w + W, ... and yield what `_play` does as it arrives."""
-        count = len(self._pipes)
-        for index in range(count):
-            self._send(index, (generation, checkpoint, range(index, self._config.games, count)))
-        busy = set(range(count))
-        while busy:
-            for ready in wait([self._pipes[index] for index in busy]):
-                index = self._pipes.index(ready)  # type: ignore[arg-type]
-                message = self._receive(index)
-                if isinstance(message, str):
-                    raise ChildProcessError(f"self-play worker {index} failed:\n{message}")
-                if isinstance(message, int):
-                    busy.remove(index)
-                yield message
+    def _messages(self, busy: set[int], timeout: float | None) -> Iterator[tuple[int, PlayedGame | int]]:
+        """What those of the `busy` workers say that have something to say within `timeout` seconds."""
+        for ready in wait([self._pipes[index] for index in busy], timeout):
+            index = self._pipes.index(ready)  # type: ignore[arg-type]
+            message = self._receive(index)
+            if isinstance(message, str):
+                raise ChildProcessError(f"self-play worker {index} failed:\n{message}")
+            yield index, message
 
     def _send(self, index: int, message: Any) -> None:
         try:
@@ -157,9 +153,58 @@ class Workers:
         return ChildProcessError(f"self-play worker {index} (process {process.pid}) died with {cause}{hint}")
 
 
+class Round:
+    """A generation that is being played. Workers wait where nobody hears them: call `hear` now and then."""
+
+    def __init__(
+        self,
+        messages: Callable[[set[int], float | None], Iterator[tuple[int, PlayedGame | int]]],
+        busy: set[int],
+        local: Iterator[PlayedGame | int] | None,
+        finished: Callable[[PlayedGame], None],
+    ) -> None:
+        self._messages, self._busy, self._local, self._finished = messages, busy, local, finished
+        self._games: list[PlayedGame] = []
+        self._evaluations = 0
+
+    def hear(self, timeout: float | None = 0.0) -> None:
+        """Take what the workers have said, waiting up to `timeout` seconds (None: for ever) for at least one of them.
+
+        Raises:
+            ChildProcessError: a worker failed or died.
+        """
+        for index, message in self._messages(self._busy, timeout):
+            self._take(message)
+            if isinstance(message, int):
+                self._busy.remove(index)
+
+    def finish(self) -> tuple[list[PlayedGame], int]:
+        """Wait for the end; returns the games in order of their numbers.
+
+        Beside them it returns how many positions the network evaluated, which, unlike the games, depends on how many
+        workers there are, since each has its own cache.
+
+        Raises:
+            ChildProcessError: a worker failed or died.
+        """
+        for message in self._local or ():
+            self._take(message)
+        while self._busy:
+            self.hear(None)
+        return sorted(self._games, key=lambda game: game.number), self._evaluations
+
+    def _take(self, message: PlayedGame | int) -> None:
+        if isinstance(message, PlayedGame):
+            self._games.append(message)
+            self._finished(message)
+        else:
+            self._evaluations += message
+
+
 def serve(handle: int, parent: int) -> None:
     """Run a worker: obey the parent at the other end of the pipe `handle` until it is gone."""
     _die_with(parent)
+    os.nice(_NICENESS)
     with Connection(handle) as pipe:
         try:
             spec, config, seed = pipe.recv()
@@ -178,6 +223,7 @@ def _play(
     game: Game, config: SelfPlayConfig, seed: int, generation: int, checkpoint: Path, numbers: Sequence[int]
 ) -> Iterator[PlayedGame | int]:
     """Play games with the agent at `checkpoint`; yields each, and last how many positions the network evaluated."""
+    config = config.at(generation)
     evaluator = _evaluator(game, config, checkpoint) if config.dial.consults_network else None
     yield from play_games(game, evaluator, config, seed, generation, numbers)
     yield evaluator.evaluations if evaluator is not None else 0

@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from games import Game
 from training.config import Config
+from training.playing import PlayedGame
 from training.progress import MatchReport, Observer, Report
-from training.selfplay import PlayedGame
 
 _WIDTHS = {"gen": 7, "games": 5, "positions": 9, "sims/s": 7, "policy": 6, "value": 6, "gap": 6, "proven": 6, "left": 6}
 """The columns of a generation's line: losses of policy and value, amortisation gap in nats, share proven, time left."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,18 +108,23 @@ def test_average_is_the_mean_of_weights_with_its_decay() -> None:
         assert made.agent_weights["stem.bias"] == pytest.approx(expected, rel=1e-6)
 
 
-def test_learning_rate_falls_along_a_cosine() -> None:
-    made = learner(replace(CONFIG, learning_rate=1e-2, final_learning_rate=1e-3))
-    assert made.learning_rate(0) == pytest.approx(1e-2)
-    assert made.learning_rate(0.5) == pytest.approx(5.5e-3)
-    assert made.learning_rate(1) == pytest.approx(1e-3)
+def test_learning_rates_fall_along_a_cosine() -> None:
+    made = learner(replace(CONFIG, learning_rate=1e-2, kernel_learning_rate=0.1, final_share=0.1))
+    optimizer = made.configure_optimizers()
+    for progress, share in ((0.0, 1.0), (0.5, 0.55), (1.0, 0.1)):
+        made.set_learning_rates(optimizer, progress)
+        assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1e-2 * share] * 2 + [0.1 * share])
 
 
-def test_only_matrices_decay() -> None:
-    groups = learner(replace(CONFIG, weight_decay=0.1)).configure_optimizers().param_groups
-    assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
-    assert {p.ndim for p in groups[0]["params"]} == {2, 4}
+@pytest.mark.parametrize("name", ["muon", "adamw"])
+def test_only_matrices_decay_and_all_weights_are_learned_once(name: Any) -> None:
+    made = learner(replace(CONFIG, weight_decay=0.1, optimizer=name))
+    groups = made.configure_optimizers().param_groups
+    assert [group["weight_decay"] for group in groups] == [0.1, 0.0, 0.1][: len(groups)]
     assert {p.ndim for p in groups[1]["params"]} == {0, 1}
+    assert all(p.ndim in (2, 4) for group in (groups[0], *groups[2:]) for p in group["params"])
+    learned = [id(p) for group in groups for p in group["params"]]
+    assert sorted(learned) == sorted(id(p) for p in made.network.parameters())
 
 
 def trained(steps: int, seed: int = 0) -> tuple[Learner, Batch]:

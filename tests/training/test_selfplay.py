@@ -13,8 +13,10 @@ import games
 from games import Game, Positions
 from hybrid.dial import Dial
 from hybrid.runtime import Floats
+from hybrid.solve import ExhaustiveSolver
 from training.config import SelfPlayConfig
-from training.selfplay import PlayedGame, opening, play_games
+from training.playing import PlayedGame, opening
+from training.selfplay import play_games
 
 CONFIG = SelfPlayConfig(dial=Dial(simulations=24), fast_simulations=8, games=12, slots=4, temperature_plies=6)
 
@@ -201,6 +203,32 @@ def test_no_temperature_means_the_best_move() -> None:
             children = game.step(np.repeat(before["position"], len(legal)).astype(game.dtype), legal)
             move = next(int(a) for a, child in zip(legal, children, strict=True) if child == after["position"])
             assert before["policy"][move] == pytest.approx(before["policy"].max(), abs=0.2)
+
+
+@pytest.mark.parametrize("name", ["tic_tac_toe", "connect_four:rows=4,columns=5"])
+def test_proven_positions_are_learned_exactly(name: str) -> None:
+    """Every value and move that a proof gave is the exhaustive solver's."""
+    result = played(name, prove_nodes=300, games=8)
+    samples = np.concatenate([one.samples for one in result])
+    exact = (np.abs(samples["value"][:, 0]) == 1) & (samples["value"] == samples["outcome"]).all(axis=1)
+    assert sum(one.proven * len(one.samples) for one in result) >= exact.sum() > len(samples) / 6
+    positions = np.ascontiguousarray(samples["position"][exact]).astype(games.load(name).dtype)
+    truth = ExhaustiveSolver(games.load(name)).action_values(positions)
+    best = np.nanmax(truth, axis=1)
+    np.testing.assert_array_equal(samples["value"][exact, positions["to_play"]], best)
+    assert not samples["policy"][exact][truth < best[:, None]].any()
+    assert fingerprint(played(name, prove_nodes=300, games=8, slots=3)) == fingerprint(result)
+
+
+def test_proofs_are_refused_where_there_are_none() -> None:
+    with pytest.raises(ValueError, match="without chance"):
+        played("pig", prove_nodes=10)
+
+
+def test_the_dial_starts_at_the_direct_end_where_a_schedule_says_so() -> None:
+    config = replace(CONFIG, direct_generations=2, direct_simulations=50, prove_nodes=7)
+    assert config.at(2) == replace(config, dial=Dial.at(1, simulations=50), full_fraction=1.0)
+    assert config.at(3) == config
 
 
 def test_direct_end_plays_without_a_network() -> None:

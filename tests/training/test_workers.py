@@ -17,7 +17,7 @@ from hybrid.checkpoint import Checkpoint, save
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.runtime import calibrate
 from training.config import Config
-from training.selfplay import PlayedGame
+from training.playing import PlayedGame
 from training.workers import Workers
 
 

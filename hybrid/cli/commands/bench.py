@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hybrid.checkpoint import Checkpoint
     from hybrid.throughput import Limit
     from training.config import Precision, SelfPlayConfig
-    from training.selfplay import PlayedGame
+    from training.playing import PlayedGame
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -1,0 +1,166 @@
+"""One game of self-play: where it stands, everything random in it, and the samples it leaves.
+
+Shapes: T samples, A actions, P players.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from games import Game, Positions
+from games.chance import settle
+from hybrid.agent import Decisions
+from hybrid.minimax import AlphaBeta
+from training.config import SelfPlayConfig
+from training.replay import Samples, sample_dtype
+from training.seeds import Purpose, generator
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlayedGame:
+    """One finished game of self-play.
+
+    Attributes:
+        number: its number within the generation.
+        samples: `[T]` one for every searched position, in order.
+        length: plies, random opening plies included.
+        returns: `[P]` its result.
+        simulations: simulations spent.
+        evaluations: leaves that the evaluator was asked about.
+        gap: mean amortisation gap of the moves with full budget, in nats; NaN where nothing was measured.
+        proven: share of the searched positions whose value was proven.
+    """
+
+    number: int
+    samples: Samples
+    length: int
+    returns: npt.NDArray[np.float32]
+    simulations: int
+    evaluations: int
+    gap: float
+    proven: float
+
+
+class Playing:
+    """A game in progress.
+
+    Attributes:
+        position: `[1]` where it stands: terminal, or to be searched.
+        full: whether the current search has the full budget.
+        budget: its simulations.
+        search_seed: its seed.
+        noise_seed: the seed of its root noise.
+    """
+
+    def __init__(
+        self, game: Game, config: SelfPlayConfig, prover: AlphaBeta | None, seed: int, generation: int, number: int
+    ) -> None:
+        self._game, self._config, self._prover = game, config, prover
+        self._number, self._generation = number, generation
+        self._rng = generator(seed, generation, Purpose.SELF_PLAY, number)
+        self.full, self.budget = False, 0
+        self.search_seed, self.noise_seed = np.zeros(2, np.uint64)
+        self._samples: list[Samples] = []
+        self._dtype = sample_dtype(game)
+        self._simulations = self._evaluations = self._proven = 0
+        self._gaps: list[float] = []
+        self.position = opening(game, config, self._rng)
+        self._play_proven()
+
+    @property
+    def over(self) -> bool:
+        """Whether the game has ended."""
+        return bool(self.position["terminal"][0])
+
+    def draw(self) -> None:
+        """Draw the next search's budget and seeds."""
+        self.full = bool(self._rng.random() < self._config.full_fraction)
+        self.budget = self._config.dial.simulations if self.full else self._config.fast_simulations
+        self.search_seed, self.noise_seed = self._rng.integers(2**64, size=2, dtype=np.uint64)
+
+    def choose(self, weights: npt.NDArray[np.float64], best: int) -> int:
+        """The move: drawn in proportion to `weights` `[A]` with temperature during the first plies, then `best`.
+
+        Gumbel's own choice is random already.
+        """
+        if self._config.strategy == "gumbel" or self.position["ply"][0] >= self._config.temperature_plies:
+            return best
+        shares = (weights / weights.max()) ** (1 / self._config.temperature)
+        return int(self._rng.choice(len(shares), p=shares / shares.sum()))
+
+    def arrive(self, position: Positions) -> None:
+        """Go on to `position` `[1]`, or where chance moves there, to the outcome that this game draws.
+
+        Where alpha-beta proves what follows, that is played at once.
+        """
+        self.position = settle(self._game, position, self._rng)
+        self._play_proven()
+
+    def record(self, decisions: Decisions, row: int, simulations: int, proven: bool) -> None:
+        """Remember the search that decided the current position."""
+        self._remember(decisions.policy[row], decisions.values[row], float(self.full))
+        self._simulations += simulations
+        self._evaluations += int(decisions.evaluations[row])
+        self._proven += proven
+        if self.full and decisions.gap is not None:
+            self._gaps.append(float(decisions.gap[row]))
+
+    def result(self) -> PlayedGame:
+        """The finished game."""
+        samples = np.concatenate(self._samples)
+        samples["outcome"] = self.position["returns"]
+        return PlayedGame(
+            number=self._number,
+            samples=samples,
+            length=int(self.position["ply"][0]),
+            returns=self.position["returns"][0].copy(),
+            simulations=self._simulations,
+            evaluations=self._evaluations,
+            gap=float(np.nanmean(self._gaps)) if not np.isnan(self._gaps).all() else float("nan"),
+            proven=self._proven / len(samples),
+        )
+
+    def _play_proven(self) -> None:
+        """Play on by proofs, as long as there are any: each position is learned exactly, and optimal moves are drawn.
+
+        A lost position's policy is not learned: its moves are all the same.
+        """
+        while self._prover is not None and not self.over:
+            proof = self._prover.prove(self.position, self._config.prove_nodes)
+            if proof is None:
+                return
+            value, best = proof
+            values = np.full(2, -value, np.float32)
+            values[int(self.position["to_play"][0])] = value
+            self._remember(best / best.sum(), values, float(value >= 0))
+            self._proven += 1
+            self.position = self._game.step(self.position, [self._rng.choice(np.flatnonzero(best))])
+
+    def _remember(self, policy: npt.NDArray[np.floating], values: npt.NDArray[np.float32], weight: float) -> None:
+        """Add a sample of the current position; its outcome is filled in at the end."""
+        sample = np.zeros(1, self._dtype)
+        sample["position"], sample["policy"], sample["value"] = self.position, policy, values
+        sample["weight"], sample["generation"] = weight, self._generation
+        self._samples.append(sample)
+
+
+def opening(game: Game, config: SelfPlayConfig, rng: np.random.Generator) -> Positions:
+    """Where a game begins: `[1]`, the starting position, or after some uniformly random plies that do not end it.
+
+    Outcomes of chance are not counted among those plies.
+    """
+    plies = int(rng.integers(1, config.opening_plies + 1)) if config.opening_plies else 0
+    if rng.random() >= config.opening_fraction:
+        plies = 0
+    while True:
+        position = settle(game, game.initial(), rng)
+        for _ in range(plies):
+            if not position["terminal"][0]:
+                action = rng.choice(np.flatnonzero(game.legal_actions(position)[0]))
+                position = settle(game, game.step(position, [action]), rng)
+        if not position["terminal"][0]:
+            return position
+        plies -= 1
