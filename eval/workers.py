@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from eval.arena import Fixture, play_fixtures
@@ -120,25 +121,36 @@ def _serve(connections: dict[Connection, int], queue: Queue, concurrent: int) ->
 def _work(crew: Crew, connection: Connection) -> None:
     """The life of a worker process: play what is sent, send what is finished, end with the parent."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    waiting: deque[Fixture] = deque()
+    inbox: SimpleQueue[Fixture] = SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, inbox), daemon=True).start()
     try:
         play = crew.load()
         while True:
-            waiting.extend(connection.recv())
-            for record in play(_inbox(connection, waiting)):
+            for record in play(itertools.chain([inbox.get()], _at_hand(inbox))):
                 connection.send(record)
-    except (EOFError, ConnectionError, KeyboardInterrupt):
+    except (ConnectionError, KeyboardInterrupt):
         return
     except Exception as error:
         connection.send(error)
 
 
-def _inbox(connection: Connection, waiting: deque[Fixture]) -> Iterator[Fixture | None]:
+def _receive(connection: Connection, inbox: SimpleQueue[Fixture]) -> None:
+    """Take what the parent sends at any time: were both sides to wait until the other reads, nobody would."""
+    try:
+        while True:
+            for fixture in connection.recv():
+                inbox.put(fixture)
+    except (EOFError, OSError):
+        return
+
+
+def _at_hand(inbox: SimpleQueue[Fixture]) -> Iterator[Fixture | None]:
     """What the parent has sent, without waiting for more."""
     while True:
-        while connection.poll():
-            waiting.extend(connection.recv())
-        yield waiting.popleft() if waiting else None
+        try:
+            yield inbox.get_nowait()
+        except Empty:
+            yield None
 
 
 def _end_with_parent() -> None:
