@@ -73,7 +73,7 @@ def test_three_in_a_row_win() -> None:
 
 
 def test_dice_are_thrown_by_the_seed_and_shown() -> None:
-    game = games.load("pig:target=12")
+    game = games.load("pig:target=12,max_plies=60")
 
     def throws(seed: int) -> tuple[list[str], str]:
         text = io.StringIO()

@@ -59,7 +59,7 @@ def test_a_game_does_not_depend_on_how_games_are_batched() -> None:
 
 
 def test_chance_moves_by_each_games_own_seed_and_its_outcomes_are_in_the_record() -> None:
-    game = games.load("pig:target=25")
+    game = games.load("pig:target=12,max_plies=60")
     agents = [agents_of.load(spec, game) for spec in ("mcts?simulations=20", "random")]
     alone, together = (
         play(game, agents, 20, np.random.default_rng(1), opening_plies=2, concurrent=size) for size in (1, 64)

@@ -25,8 +25,8 @@ SPECS = [
     "hex:size=4,swap=True",
     "go:size=3",
     "othello:size=4",
-    "pig:target=10",
-    "pig:target=8,players=3",
+    "pig:target=12,max_plies=60",
+    "pig:target=15,players=3",
 ]
 
 

@@ -19,7 +19,14 @@ def verdicts(game: games.Game | str, **options: Any) -> dict[str, bool]:
 
 @pytest.mark.parametrize(
     "spec",
-    ["connect_four", "tic_tac_toe", "mnk:m=4,n=3,k=3,players=3", "hex:size=3,swap=True", "go:size=3", "pig:target=10"],
+    [
+        "connect_four",
+        "tic_tac_toe",
+        "mnk:m=4,n=3,k=3,players=3",
+        "hex:size=3,swap=True",
+        "go:size=3",
+        "pig:target=12,max_plies=60",
+    ],
 )
 def test_our_games_conform(spec: str) -> None:
     findings = check(spec, games=8)

@@ -55,7 +55,7 @@ def test_every_tree_is_the_reference_searchs(spec: str, dial: str) -> None:
 
 @pytest.mark.parametrize("dial", DIALS)
 def test_trees_kept_across_the_dice_are_the_references(dial: str) -> None:
-    game, config, rng = games.load("pig:target=30"), SearchConfig(dial=DIALS[dial]), np.random.default_rng(1)
+    game, config, rng = games.load("pig"), SearchConfig(dial=DIALS[dial]), np.random.default_rng(1)
     evaluator = HashEvaluator(game)
     search, reference = Search(game, evaluator, config, 1), ReferenceSearch(game, evaluator, config)
     position, kept = game.initial(), 0
@@ -184,14 +184,14 @@ def test_in_the_limit_the_search_decides_as_perfect_play_does(dial: Dial, least:
 
 
 def test_the_value_of_the_search_tends_to_the_expected_value() -> None:
-    game, positions = games.load("pig:target=8,max_plies=40"), turns("pig:target=8,max_plies=40", 20)
+    game, positions = games.load(SMALL), turns(SMALL, 20)
     truth = solver(game).values(positions)
     errors = []
     for simulations in (30, 1000, 30_000):
         decisions = decided(game, None, SearchConfig(dial=Dial.at(1.0, simulations=simulations)), positions, seeds(20))
         errors.append(abs(decisions.values[np.arange(20), positions["to_play"]] - truth).mean())
     assert errors[0] > errors[1] > errors[2]
-    assert errors[2] < 0.03
+    assert errors[2] < 0.06
 
 
 @pytest.mark.parametrize("parallel", [2, 8])

@@ -48,7 +48,7 @@ def fingerprint(result: list[PlayedGame]) -> list[tuple[Any, ...]]:
 
 
 def test_chance_is_drawn_by_the_game_and_never_learned_from() -> None:
-    result = played("pig:target=20", temperature_plies=1000)
+    result = played("pig:target=12,max_plies=60", temperature_plies=1000)
     turned = np.concatenate([one.samples for one in result])
     positions = turned["position"]
     assert (positions["to_play"] < 2).all()
@@ -63,7 +63,7 @@ def test_chance_is_drawn_by_the_game_and_never_learned_from() -> None:
     assert set(throws) == {2, 3, 4, 5, 6}
 
 
-@pytest.mark.parametrize("name", ["tic_tac_toe", "connect_four", "pig:target=15"])
+@pytest.mark.parametrize("name", ["tic_tac_toe", "connect_four", "pig:target=12,max_plies=60"])
 def test_games_do_not_depend_on_their_company(name: str) -> None:
     expected = fingerprint(played(name))
     assert [number for number, *_ in expected] == list(range(12))
