@@ -145,7 +145,7 @@ def _check(plan: Plan, game: Game, place: Place) -> None:
     """Find mistakes before the first game."""
     if game.players != 2:
         raise ValueError(f"game must be for two players to tune by matches, {plan.game} is for {game.players}")
-    if place.settings.is_file() and place.settings.stat().st_size:
+    if place.settings.is_file():
         tuned.read(place.settings)
     given = agents.parse_spec(plan.agent).options
     key, value = plan.budget.option

@@ -343,6 +343,15 @@ def test_mistakes_are_found_before_the_first_game(plan: tune.Plan, change: dict[
     assert {entry.name for entry in Path(run).iterdir()} == {"checkpoints"}
 
 
+@pytest.mark.parametrize("content", ["", "{}", "not JSON"])
+def test_settings_that_cannot_be_added_to_are_found_before_the_first_game(plan: tune.Plan, content: str) -> None:
+    (Path(plan.agent) / "tuning.json").write_text(content)
+    with pytest.raises(ValueError, match="holds no tuned settings"):
+        tune.run(plan)
+    assert {entry.name for entry in Path(plan.agent).iterdir()} == {"checkpoints", "tuning.json"}
+    assert (Path(plan.agent) / "tuning.json").read_text() == content
+
+
 @pytest.mark.parametrize("change", [{"confirm": 3}, {"confirm": 0}, {"games": 1}, {"precision": 0.0}])
 def test_plans_without_sense_are_refused(plan: tune.Plan, change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(change))):
