@@ -82,10 +82,17 @@ class Results:
 
     @property
     def caution(self) -> str | None:
-        """What is wrong with the sample, if anything is."""
-        if 2 * self.distinct_games > len(self.records):
+        """What is wrong with the sample, if anything is: in all of it, or between some of the agents."""
+        tables: dict[tuple[str, ...], list[Record]] = {}
+        for record in self.records:
+            tables.setdefault(tuple(sorted(record.agents)), []).append(record)
+        counts = {names: (len({(game.agents, game.moves) for game in met}), len(met)) for names, met in tables.items()}
+        repeating = {names: (distinct, met) for names, (distinct, met) in counts.items() if 2 * distinct <= met}
+        if not repeating:
             return None
+        names, (distinct, met) = min(repeating.items(), key=lambda item: item[1][0] / item[1][1])
+        others = f" (and so in {len(repeating) - 1} more pairings)" if len(repeating) > 1 else ""
         return (
-            f"only {self.distinct_games} of {len(self.records)} games are distinct: the agents repeat their games; "
-            "give them more random openings (opening_plies)"
+            f"only {distinct} of {met} games between {' and '.join(names)} are distinct{others}: the agents repeat "
+            "their games; give them more random openings (opening_plies)"
         )

@@ -139,7 +139,7 @@ def test_repeated_games_are_cautioned_against(play: Any, trained: Path) -> None:
     networks = (f"{trained}?dial=0", f"{trained}?simulations=0")
     ran, result = play("--opening-plies", 0, agents=networks)
     assert (result["games"], result["distinct_games"]) == (20, 2)
-    assert "caution: only 2 of 20 games are distinct" in ran.out
+    assert "caution: only 2 of 20 games between" in ran.out
 
 
 def test_standings_are_shown_on_the_way(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,9 @@ import games
 from eval import export, tournament
 from eval.rating import rate
 from eval.records import Record, replay
-from eval.schedule import AdaptiveQueue, Calendar, Schedule
+from eval.schedule import AdaptiveQueue, Calendar, FixedQueue, Schedule
 from eval.tournament import Plan, Progress, run
+from eval.workers import Crew, play_queue
 from tests.eval import players
 from tests.eval.simulate import World
 
@@ -146,6 +147,16 @@ def test_killed_tournaments_go_on_where_they_were(tmp_path: Path) -> None:
     assert len(resumed.records) == 240
 
 
+def test_workers_with_thousands_of_short_games_do_not_wait_for_each_other() -> None:
+    """More games than a pipe holds end at the same move, while more fixtures than it holds are on their way."""
+    game = games.load("tic_tac_toe")
+    calendar = Calendar(game=game, identities={0: ("dice", ""), 1: ("first", "")}, seed=0, opening_plies=4)
+    queue = FixedQueue(calendar, Schedule.ROUND_ROBIN, 2000, [])
+    crew = Crew(game=game.spec, agents={0: "dice", 1: "first"}, loader=players.load, concurrent=1500)
+    seeds = {record.seed for record in play_queue(crew, queue, 2)}
+    assert len(seeds) == 4000
+
+
 def test_errors_of_workers_arrive(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="agent 'zero' chose action 0"):
         run(replace(PLAN, agents=("zero", "first")), tmp_path / "games.db", loader=players.load, workers=2)
@@ -254,6 +265,14 @@ def test_repeated_games_are_reported(tmp_path: Path) -> None:
     assert (len(results.records), results.distinct_games) == (40, 2)
     assert results.caution is not None
     assert "only 2 of 40" in results.caution
+
+
+def test_repeated_games_are_reported_among_many_that_differ(tmp_path: Path) -> None:
+    plan = Plan(game="tic_tac_toe", agents=("dice", "dice?2", "first", "last"), games=20, opening_plies=0)
+    results = run(plan, tmp_path / "games.db", loader=players.load)
+    assert 2 * results.distinct_games > len(results.records)
+    assert results.caution is not None
+    assert "only 2 of 20 games between first and last are distinct:" in results.caution
 
 
 def test_results_without_connection_have_no_ratings(tmp_path: Path) -> None:
