@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -240,6 +241,11 @@ def start(run: Path, command: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", TRAIN, str(run), command], start_new_session=True)
 
 
+def go_on(run: Path) -> subprocess.Popen[bytes]:
+    """Train in `run`, from wherever it is."""
+    return start(run, "resume" if (run / "config.json").exists() else "train")
+
+
 def workers_of(process: int) -> list[int]:
     """The children of a process."""
     found = []
@@ -255,24 +261,23 @@ def workers_of(process: int) -> list[int]:
 
 
 def killed_and_resumed(run: Path, kills: int, rng: random.Random) -> int:
-    """Train in `run`, killed `kills` times at random moments; returns how many kills met a running training."""
+    """Train in `run`, killed `kills` times at random moments; returns how many kills met a training that had begun."""
     begin = time.monotonic()
     assert start(run.with_name("whole"), "train").wait() == 0
     duration = time.monotonic() - begin
     met = 0
     for _ in range(kills):
-        process = start(run, "resume" if (run / "config.json").exists() else "train")
-        try:
-            process.wait(timeout=rng.uniform(0.2, 0.8) * duration)
-        except subprocess.TimeoutExpired:
-            met += 1
+        process = go_on(run)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=rng.uniform(0.2, 0.9) * duration)
+        met += process.poll() is None and (run / "config.json").exists()
         workers = workers_of(process.pid)
         process.kill()
         process.wait()
         assert all(gone(worker) for worker in workers)
         if (run / "state" / "000004").exists():
             break
-    assert start(run, "resume").wait() == 0
+    assert go_on(run).wait() == 0
     return met
 
 
