@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
+from eval.chart import chart
 from eval.results import Results
 from eval.tune import Tuning
 
@@ -40,7 +41,7 @@ def write_tuning(folder: Path, tuning: Tuning, picture: bytes) -> None:
 
 
 def write_tournament(folder: Path, results: Results) -> None:
-    """Write a tournament's standings: ratings as scalars by number of games, and a table as text.
+    """Write a tournament's standings: ratings as scalars by number of games, a table, a picture, agents as hparams.
 
     A tournament that goes on adds a point to each curve.
     """
@@ -56,6 +57,11 @@ def write_tournament(folder: Path, results: Results) -> None:
             if line.elo is not None and line.score is not None:
                 log.add_scalar(f"elo/{name}", line.elo, games)
                 log.add_scalar(f"score/{name}", line.score, games)
+                rating = {"hparam/elo": line.elo, "hparam/score": line.score, "hparam/games": float(line.games)}
+                log.add_hparams({"agent": line.agent}, rating, run_name=name, global_step=games)
+        picture = io.BytesIO()
+        chart(results).savefig(picture, format="png")
+        log.add_image("standings", _pixels(picture.getvalue()), games)
         log.add_text("standings", "\n".join(rows), games)
         log.add_scalar("tournament/distinct_games", results.distinct_games, games)
 

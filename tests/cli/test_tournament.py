@@ -124,6 +124,10 @@ def test_tensorboard_gets_the_standings(play: Any, tmp_path: Path) -> None:
     }
     assert points == pytest.approx(expected, rel=1e-5)
     assert "standings/text_summary" in events.Tags()["tensors"]
+    assert [event.step for event in events.Images("standings")] == sorted(expected)
+    agent = EventAccumulator(str(tmp_path / "events" / "perfect"))
+    agent.Reload()
+    assert agent.Scalars("hparam/elo")[-1].value == pytest.approx(expected[second["games"]], rel=1e-5)
 
 
 def test_the_default_store_is_named_after_the_game(
