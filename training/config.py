@@ -136,7 +136,7 @@ class LearnerConfig:
 
     batch: int = 128
     optimizer: OptimizerName = "muon"
-    kernel_learning_rate: float = 0.05
+    kernel_learning_rate: float = 0.07
     learning_rate: float = 2e-3
     final_share: float = 0.05
     weight_decay: float = 1e-4
