@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -286,7 +287,11 @@ def test_no_program_outlives_its_parent(tmp_path: Path, mode: str, ending: str, 
     log = tmp_path / "log"
     log.touch()
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, command(mode, log), ending], stderr=subprocess.DEVNULL, cwd=tmp_path
+        [sys.executable, "-c", PARENT, command(mode, log), ending],
+        stderr=subprocess.DEVNULL,
+        cwd=tmp_path,
+        # A shell that starts the tests in the background has SIGINT ignored, and children inherit that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     ready = {"think": "genmove", "wait": "boardsize"}.get(ending, "pid")
     deadline = time.monotonic() + 60
