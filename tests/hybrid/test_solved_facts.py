@@ -128,8 +128,8 @@ def layers(game: LiftedGame) -> list[Positions]:
 def test_othello_4x4_is_lost_by_eight_discs() -> None:
     """The second player wins by eight discs.
 
-    Wikipedia, "Reversi": the second player wins on 4 x 4. The margin of 8 is commonly quoted without a proof to cite; here
-    the discs are counted backwards over all positions, which checks the solver but not the rules.
+    Wikipedia, "Reversi": the second player wins on 4 x 4. The margin of 8 is commonly quoted without a proof to cite;
+    here the discs are counted backwards over all positions, which checks the solver but not the rules.
     """
     game = games.load("othello:size=4")
     assert isinstance(game, LiftedGame)
