@@ -287,7 +287,7 @@ def prove_factory(
     """`prove(words, ..., control, children, scores, limit) -> solved`: deepen until the children's values are proven.
 
     The first ten arguments are the state of `search_factory`, without anything remembered; `children` `[K]` are the
-    positions after each move of a player whose viewpoint is `control.sign`, 1 for player 0 and -1 for player 1.
+    positions after each move of one player, and `sign` is 1 where that is player 0, -1 where it is player 1.
     `scores` `[K]` are the children's for that player: exact where they are the best, else upper bounds.
     """
     search = njit(search_factory(play, legal, playout))
