@@ -1,7 +1,7 @@
 """Kernel factories over a game's scalar rules: each takes compiled rules and returns one batched loop.
 
 Shapes: B positions, A actions, P players, observations `[C, H, W]`. `mask` `[A]`, `scratch` (records) and `out`
-arguments are overwritten. Positions are packed records; see `games.rules`.
+arguments are overwritten. Positions are packed records; see `games.game`.
 """
 # mypy: disable-error-code="no-untyped-def"
 
