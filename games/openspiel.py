@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from games.replay import Facts, ReplayedGame
+from games.engines import Facts
+from games.replay import ReplayedGame
 
 
 @dataclass
@@ -43,6 +44,9 @@ class OpenSpielEngine:
 
     def action_name(self, action: int) -> str:
         return str(action)
+
+    def copy(self) -> OpenSpielEngine:
+        return OpenSpielEngine(self.game, self.shape, self.state and self.state.clone())
 
 
 def bridge(name: str) -> ReplayedGame:

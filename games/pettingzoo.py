@@ -1,162 +1,41 @@
-"""PettingZoo both ways: every `Game` as an AEC environment, and their environments as a `Game`.
+"""PettingZoo both ways: `env` makes a `Game` an AEC environment (see `games.pettingzoo_env`), `bridge` theirs a `Game`.
 
-`env("hex:size=5")` follows the classic environments: agents `player_0` and on, observations with `observation`
-`[H, W, C]` and an `action_mask` `[A]` that is all zero off turn, rewards at the end, and an illegal move ends the game
-with -1 for its player. Chance moves by itself, seeded by `reset`. The other way, `pettingzoo:connect_four_v3`,
-`pettingzoo:go_v5(board_size=5)` and `pettingzoo:module:factory` are games.
+`pettingzoo:connect_four_v3`, `pettingzoo:go_v5(board_size=5)` and `pettingzoo:module:factory` are games.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 import importlib
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from gymnasium.utils import EzPickle
 from pettingzoo import AECEnv, make
-from pettingzoo.utils import wrappers
 
-from games.chance import settle
-from games.load import load
-from games.replay import Facts, ReplayedGame
-from games.rules import Game
-from games.sampling import random_actions
+from games.engines import Facts, agree
+from games.pettingzoo_env import env
+from games.replay import ReplayedGame
 
-COLOURS = np.array([(233, 229, 218), (31, 61, 112), (196, 72, 52), (76, 142, 88), (150, 110, 170)], np.uint8)
-"""Empty cells, then the planes of an observation in turn."""
+__all__ = ["bridge", "env"]
 
-
-def env(game: Game | str, render_mode: str | None = None) -> AECEnv[Any, Any, Any]:
-    """`game` as an AEC environment, with PettingZoo's usual wrappers."""
-    wrapped = wrappers.TerminateIllegalWrapper(GameEnv(game, render_mode), illegal_reward=-1)
-    return wrappers.OrderEnforcingWrapper(wrappers.AssertOutOfBoundsWrapper(wrapped))
-
-
-class GameEnv(AECEnv[str, Any, Any], EzPickle):  # type: ignore[misc]
-    """The environment without wrappers; `render_mode` is None, `ansi`, `rgb_array` or `human`."""
-
-    def __init__(self, game: Game | str, render_mode: str | None = None) -> None:
-        EzPickle.__init__(self, game, render_mode)
-        super().__init__()
-        self.game = load(game) if isinstance(game, str) else game
-        modes = ["human", "rgb_array", "ansi"]
-        if render_mode not in (None, *modes):
-            raise ValueError(f"render_mode must be None or one of {', '.join(modes)}, got {render_mode!r}")
-        name = self.game.spec.partition(":")[0]
-        self.metadata = {"render_modes": modes, "name": f"{name}_v0", "is_parallelizable": False, "render_fps": 1}
-        self.render_mode = render_mode
-        self.possible_agents = [f"player_{player}" for player in range(self.game.players)]
-        self.agents = list(self.possible_agents)
-        channels, height, width = self.game.observation_shape
-        parts: dict[str, spaces.Space[Any]] = {
-            "observation": spaces.Box(-np.inf, np.inf, (height, width, channels), np.float32),
-            "action_mask": spaces.Box(0, 1, (self.game.num_actions,), np.int8),
-        }
-        if self._binary():
-            parts["observation"] = spaces.Box(0, 1, (height, width, channels), np.int8)
-        self.observation_spaces = {agent: spaces.Dict(parts) for agent in self.agents}
-        self.action_spaces = {agent: spaces.Discrete(self.game.num_actions) for agent in self.agents}
-
-    def observation_space(self, agent: str) -> Any:
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> Any:
-        return self.action_spaces[agent]
-
-    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        self._rng = np.random.default_rng(seed)
-        self.position = settle(self.game, self.game.initial(), self._rng)
-        self.agents = list(self.possible_agents)
-        self.rewards = dict.fromkeys(self.agents, 0.0)
-        self._cumulative_rewards = dict.fromkeys(self.agents, 0.0)
-        self.terminations = dict.fromkeys(self.agents, False)
-        self.truncations = dict.fromkeys(self.agents, False)
-        self.infos: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
-        self.agent_selection = self.possible_agents[self.position[0]["to_play"]]
-
-    def observe(self, agent: str) -> dict[str, npt.NDArray[Any]]:
-        position = self.position.copy()
-        on_turn = agent == self.agent_selection
-        position["to_play"] = self.possible_agents.index(agent) if self._has_views() else position["to_play"]
-        planes = np.moveaxis(self.game.observe(position)[0], 0, -1)
-        legal = self.game.legal_actions(self.position)[0] & on_turn
-        dtype = self.observation_spaces[agent]["observation"].dtype
-        return {"observation": np.ascontiguousarray(planes, dtype), "action_mask": legal.astype(np.int8)}
-
-    def step(self, action: Any) -> None:
-        agent = self.agent_selection
-        if self.terminations[agent] or self.truncations[agent]:
-            self._was_dead_step(action)
-            return
-        self._cumulative_rewards[agent] = 0.0
-        self.position = settle(self.game, self.game.step(self.position, [int(action)]), self._rng)
-        position = self.position[0]
-        self.rewards = dict(zip(self.possible_agents, position["returns"].tolist(), strict=True))
-        self.terminations = dict.fromkeys(self.agents, bool(position["terminal"]))
-        self.agent_selection = self.possible_agents[position["to_play"]]
-        self._accumulate_rewards()
-        if self.render_mode == "human":
-            self.render()
-
-    def render(self) -> Any:
-        """A string (`ansi`), an image `[height, width, 3]` of bytes (`rgb_array`), or None, written out (`human`)."""
-        if self.render_mode == "ansi":
-            return self.game.render(self.position[0])
-        if self.render_mode == "rgb_array":
-            return picture(self._fixed_view())
-        if self.render_mode == "human":
-            sys.stdout.write(self.game.render(self.position[0]) + "\n\n")
-        return None
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-    def _fixed_view(self) -> npt.NDArray[np.float32]:
-        """`[P, H, W]`: the planes of the observation, first player's first."""
-        planes = self.game.observe(self.position)[0][: self.game.players]
-        return np.roll(planes, int(self.position[0]["to_play"]), axis=0)
-
-    def _has_views(self) -> bool:
-        """Whether a record's turn may be changed to see the position as another player does."""
-        return not isinstance(self.game, ReplayedGame)
-
-    def _binary(self) -> bool:
-        """Whether observations hold only 0 and 1, as all of this package's do."""
-        positions = self.game.initial(8)
-        seen = [self.game.observe(positions)]
-        rng = np.random.default_rng(0)
-        for _ in range(64):
-            live = np.flatnonzero(positions["terminal"] == 0)
-            if not len(live):
-                break
-            positions = self.game.step(positions[live], random_actions(self.game, positions[live], rng))
-            seen.append(self.game.observe(positions))
-        return bool(np.isin(np.concatenate(seen), (0, 1)).all())
-
-
-def picture(planes: npt.NDArray[np.float32], side: int = 48) -> npt.NDArray[np.uint8]:
-    """`[H * side, W * side, 3]`: a stone for every nonzero entry of `planes` `[P, H, W]`, in the plane's colour."""
-    _, height, width = planes.shape
-    owner = np.where(planes.any(axis=0), planes.argmax(axis=0) + 1, 0)
-    rows, columns = np.mgrid[0:side, 0:side] - (side - 1) / 2
-    disc = rows**2 + columns**2 < (0.42 * side) ** 2
-    shown = np.repeat(np.repeat(owner, side, axis=0), side, axis=1) * np.tile(disc, (height, width))
-    image = COLOURS[shown % len(COLOURS)]
-    image[::side] = image[:, ::side] = 160
-    return np.ascontiguousarray(image)
+REMEMBERED_BYTES = 1 << 27
+"""Of the observations that a bridged game keeps."""
 
 
 @dataclass
 class PettingZooEngine:
-    """An `Engine` over one AEC environment, always reset with `seed`."""
+    """An `Engine` over one AEC environment, always reset with `seed`.
+
+    `copies` says that `duplicate` was seen to make sound copies of it.
+    """
 
     env: Any
     seed: int = 0
+    copies: bool = False
 
     def restart(self) -> None:
         self.env.reset(seed=self.seed)
@@ -182,6 +61,13 @@ class PettingZooEngine:
     def action_name(self, action: int) -> str:
         return str(action)
 
+    def copy(self) -> PettingZooEngine | None:
+        if not self.copies:
+            return None
+        twin = replace(self, env=duplicate(self.env))
+        twin.total = dict(self.total)
+        return twin
+
     def _advance(self, action: int | None) -> None:
         self.env.step(action)
         for agent, reward in self.env.rewards.items():
@@ -192,6 +78,24 @@ class PettingZooEngine:
 
     def _over(self) -> bool:
         return all(self._dead(agent) for agent in self.env.agents)
+
+
+def duplicate(env: Any) -> Any:
+    """A copy of an environment that shares only its spaces.
+
+    `copy.deepcopy` alone will not do: what is an `EzPickle`, as most environments are, it makes anew and unplayed.
+    """
+    layers = [env]
+    while "env" in vars(layers[-1]):
+        layers.append(vars(layers[-1])["env"])
+    known = {id(layer): object.__new__(type(layer)) for layer in layers}
+    for value in [value for layer in layers for value in vars(layer).values()]:
+        for space in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(space, spaces.Space):
+                known[id(space)] = space
+    for layer in layers:
+        vars(known[id(layer)]).update(copy.deepcopy(vars(layer), known))
+    return known[id(env)]
 
 
 def planes_of(observation: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -208,22 +112,26 @@ def bridge(name: str, max_plies: int = 1000) -> ReplayedGame:
             than within [-1, 1].
     """
     environment = _make(name)
+    if not isinstance(environment, AECEnv):
+        raise ValueError(f"{name!r} cannot be a game: it is a {type(environment).__name__}, not an AEC environment")
     engine = PettingZooEngine(environment)
     engine.restart()
     agents = environment.possible_agents
     sizes = {int(getattr(environment.action_space(agent), "n", 0)) for agent in agents}
     if len(sizes) != 1 or 0 in sizes:
         raise ValueError(f"{name!r} cannot be a game: its agents need one discrete action space, the same for all")
-    shape = engine.facts().observation.shape
+    start = engine.facts().observation
     rewards = _probe(name, engine)
+    engine.copies = _copies(engine)
     return ReplayedGame(
         spec=f"pettingzoo:{name}",
         engine=engine,
         players=len(agents),
         num_actions=sizes.pop(),
-        observation_shape=(shape[0], shape[1], shape[2]),
+        observation_shape=(start.shape[0], start.shape[1], start.shape[2]),
         zero_sum=len(agents) == 2 and all(sum(ends) == 0 and set(ends) <= {-1, 0, 1} for ends in rewards),
         max_plies=max_plies,
+        remembered=max(1, min(20_000, REMEMBERED_BYTES // start.nbytes)),
     )
 
 
@@ -242,21 +150,20 @@ def _make(name: str) -> AECEnv[Any, Any, Any]:
 
 
 def _probe(name: str, engine: PettingZooEngine, games: int = 4, plies: int = 400) -> list[tuple[float, ...]]:
-    """Play random games and look for chance and hidden information; the results of those that ended."""
+    """Play random games, fewer if they are long, and look for chance and hidden information; the results of all.
+
+    A game still running after `plies` plies counts for nothing, and as one that all lost, since nothing is known of it.
+    """
     rng = np.random.default_rng(0)
-    ends = []
-    for _ in range(games):
-        engine.restart()
-        trail, moves = [engine.facts()], list[int]()
-        while not trail[-1].terminal and len(moves) < plies:
-            moves.append(int(rng.choice(np.flatnonzero(trail[-1].legal))))
-            engine.play(moves[-1])
-            trail.append(engine.facts())
-        ends += [trail[-1].returns] if trail[-1].terminal else []
+    ends, played = list[tuple[float, ...]](), 0
+    while not ends or (len(ends) < games and played < plies):
+        trail, moves = _wander(engine, rng, plies)
+        played += len(moves)
+        ends.append(trail[-1].returns if trail[-1].terminal else (-1.0,) * len(trail[-1].returns))
         other = PettingZooEngine(_make(name), seed=1)
         other.restart()
         for ply, facts in enumerate(trail):
-            if not _equal(facts, other.facts()):
+            if not agree(facts, other.facts()):
                 raise ValueError(f"{name!r} cannot be a game: with equal moves and another seed it goes another way")
             if ply < len(moves):
                 other.play(moves[ply])
@@ -265,6 +172,39 @@ def _probe(name: str, engine: PettingZooEngine, games: int = 4, plies: int = 400
     if any(abs(value) > 1 for end in ends for value in end):
         raise ValueError(f"{name!r} cannot be a game: its rewards leave [-1, 1]")
     return ends
+
+
+def _wander(engine: PettingZooEngine, rng: np.random.Generator, plies: int) -> tuple[list[Facts], list[int]]:
+    """A random game of at most `plies` plies: all that was seen, and the moves between."""
+    engine.restart()
+    trail, moves = [engine.facts()], list[int]()
+    while not trail[-1].terminal and len(moves) < plies:
+        moves.append(int(rng.choice(np.flatnonzero(trail[-1].legal))))
+        engine.play(moves[-1])
+        trail.append(engine.facts())
+    return trail, moves
+
+
+def _copies(engine: PettingZooEngine, plies: int = 24) -> bool:
+    """Whether copies made in the first `plies` plies of a random game stand, stay and go on where they should."""
+    engine = replace(engine, copies=True)
+    rng, copies = np.random.default_rng(0), list[PettingZooEngine | None]()
+    trail, moves = _wander(engine, rng, plies)
+    try:
+        engine.restart()
+        for move in moves:
+            copies.append(engine.copy())
+            engine.play(move)
+        for ply, twin in enumerate(copies):
+            if twin is None or not agree(twin.facts(), trail[ply]):
+                return False
+            for seen, move in enumerate(moves[ply:], ply + 1):
+                twin.play(move)
+                if not agree(twin.facts(), trail[seen]):
+                    return False
+    except Exception:  # whatever an environment copied amiss may raise
+        return False
+    return agree(engine.facts(), trail[-1])
 
 
 def _hides(engine: PettingZooEngine, moves: list[int], trail: list[Facts], plies: int = 8) -> bool:
@@ -279,9 +219,3 @@ def _hides(engine: PettingZooEngine, moves: list[int], trail: list[Facts], plies
             shown = not np.array_equal(engine.facts().observation, trail[ply + 1].observation)
             shows.setdefault(trail[ply].to_play, []).append(shown)
     return any(not any(shown) for shown in shows.values())
-
-
-def _equal(left: Facts, right: Facts) -> bool:
-    """Whether two engines stand on what looks the same."""
-    same = (left.to_play, left.terminal, left.returns) == (right.to_play, right.terminal, right.returns)
-    return same and np.array_equal(left.legal, right.legal) and np.array_equal(left.observation, right.observation)

@@ -5,21 +5,17 @@ Shapes: N sampled positions, A actions, P players, S symmetries.
 
 from __future__ import annotations
 
-import os
-import pickle
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba.core import config
 
+from games import repeats
 from games.chance import awaits
 from games.rules import Game, LiftedGame, Positions
-from games.sampling import Actions, Sample, ViolationError, digest, play, random_actions, require, same
+from games.sampling import Actions, Sample, random_actions, require, same
 
 Seeds = npt.NDArray[np.uint64]
 
@@ -112,7 +108,7 @@ def _terminal(sample: Sample) -> str:
 
 
 def _batches(sample: Sample) -> str:
-    game, rows = sample.game, sample.pick(100)
+    game, rows = sample.game, sample.pick(sample.few)
     positions, actions, seeds = sample.before[rows], sample.actions[rows], rows.astype(np.uint64)
     copy = positions.copy()
     whole = _everything(game, positions, actions, seeds)
@@ -184,61 +180,6 @@ def _view(sample: Sample) -> str:
     return f"{len(positions)} positions, {int(hidden.sum())} of them with interchangeable players"
 
 
-def _text(sample: Sample) -> str:
-    game = sample.game
-    names = [game.action_name(action) for action in range(game.num_actions)]
-    require(len(set(names)) == len(names) and all(names), "names of actions are empty or not unique")
-    positions = np.concatenate((sample.before[sample.pick(100)], sample.last[:50]))
-    for position in positions:
-        board = game.render(position)
-        require(same(game.parse(board), position[None]), f"parse does not return what render wrote:\n{board}")
-    for garbage in ("", "?", board[: len(board) // 2]):
-        try:
-            game.parse(garbage)
-        except ValueError:
-            continue
-        raise ViolationError(f"parse accepts {garbage!r}")
-    return f"{len(positions)} positions, {len(names)} names"
-
-
-def _seeds(sample: Sample) -> str:
-    game, rows = sample.game, sample.pick(100)
-    seeds = rows.astype(np.uint64)
-    first, again = (game.rollout(sample.before[rows], seeds) for _ in range(2))
-    require(same(first[0], again[0]) and same(first[1], again[1]), "rollouts with equal seeds differ")
-    ends = np.column_stack(game.rollout(game.initial(64), np.arange(64, dtype=np.uint64)))
-    forced = bool(np.all(game.legal_actions(sample.before).sum(axis=1) == 1)) or len(np.unique(sample.last)) == 1
-    require(forced or len(np.unique(ends, axis=0)) > 1, "rollouts ignore their seeds")
-    played = play(game, sample.seed, len(sample.last), int(sample.last["ply"].max()))
-    require(same(played.last, sample.last), "the same moves lead to different positions")
-    return f"{len(rows)} rollouts"
-
-
-def _reload(sample: Sample) -> str:
-    game = sample.game
-    if not game.spec:
-        return "does not apply: the game was not loaded by name or path"
-    twin = pickle.loads(pickle.dumps(game))
-    equal = twin.spec == game.spec and twin.dtype == game.dtype and same(twin.initial(), game.initial())
-    require(equal, f"{game.spec!r} pickled is another game, {twin.spec!r}")
-    return f"{game.spec}"
-
-
-def _jit(sample: Sample) -> str:
-    game = sample.game
-    if not isinstance(game, LiftedGame) or not game.spec:
-        return "does not apply: rules that are not lifted, or not loaded by name or path"
-    code = "import sys; from games.sampling import digest; sys.stdout.write(digest(sys.argv[1], int(sys.argv[2])))"
-    opposite = str(int(not config.DISABLE_JIT))  # type: ignore[attr-defined]
-    environment = os.environ | {"NUMBA_DISABLE_JIT": opposite, "PYTHONWARNINGS": "ignore::RuntimeWarning"}
-    command = [sys.executable, "-c", code, game.spec, str(sample.seed)]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    require(run.returncode == 0, f"with NUMBA_DISABLE_JIT={opposite}: {run.stderr.strip().splitlines()[-1:]}")
-    here = digest(game.spec, sample.seed)
-    require(run.stdout == here, "the rules compute different things with and without NUMBA_DISABLE_JIT=1")
-    return f"digest {here[:12]}"
-
-
 PROPERTIES: dict[str, Callable[[Sample], str]] = {
     "terminates": _terminates,
     "header": _header,
@@ -249,9 +190,10 @@ PROPERTIES: dict[str, Callable[[Sample], str]] = {
     "independent rows": _batches,
     "symmetries": _symmetries,
     "mover's view": _view,
-    "text": _text,
-    "seeds": _seeds,
-    "reload": _reload,
-    "compiled = interpreted": _jit,
+    "text": repeats.text,
+    "seeds": repeats.seeds,
+    "reload": repeats.reload,
+    "replay": repeats.replay,
+    "compiled = interpreted": repeats.jit,
 }
 """The properties after "plays", by name, in the order of the report."""

@@ -1,55 +1,28 @@
-"""Foreign rules as a `Game`: a position is the moves that led to it, and an engine replays them.
+"""Foreign rules as a `Game`: a position is the list of moves that led to it, and `games.engines` says what holds there.
 
-Foreign engines seldom have a sound copy, so none is asked for one: positions are reached by replay from the start.
-Two shortcuts are taken, both of them only remembered replays: the engine goes on from where it stands if it stands on
-a position's way, and what it said of recent positions is kept.
-Shapes: B positions, A actions, P players, T the most plies of a game, observations `[C, H, W]`.
+Shapes: B positions, A actions, P players, observations `[C, H, W]`.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from games.engines import Engine, Facts, Oracle
 from games.rules import Positions
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What an engine says of the position it stands on; `returns` are zero before the end."""
-
-    to_play: int
-    terminal: bool
-    returns: tuple[float, ...]
-    legal: npt.NDArray[np.bool_]
-    observation: npt.NDArray[np.float32]
-    picture: str
-
-
-class Engine(Protocol):
-    """Rules that are played forwards from the start."""
-
-    def restart(self) -> None:
-        """Go to the starting position, always the same."""
-
-    def play(self, action: int) -> None:
-        """Play a legal action."""
-
-    def facts(self) -> Facts:
-        """Describe where the engine stands."""
-
-    def action_name(self, action: int) -> str:
-        """An action in the engine's notation, different for each."""
 
 
 @dataclass(frozen=True, eq=False)
 class ReplayedGame:
-    """A `Game` over an `Engine`. `remembered` bounds how many positions' facts are kept; 0 replays always."""
+    """A `Game` over an `Engine`.
+
+    Attributes:
+        max_plies: the length of its records, beyond which no game can be played.
+        remembered: positions whose facts are kept; 0 = every question is answered by a replay from the start.
+    """
 
     spec: str
     engine: Engine
@@ -59,9 +32,10 @@ class ReplayedGame:
     zero_sum: bool
     max_plies: int
     remembered: int = 20_000
-    _known: OrderedDict[bytes, Facts] = field(default_factory=OrderedDict)
-    _path: list[bytes] = field(default_factory=list)
-    _lock: Any = field(default_factory=threading.Lock)
+    oracle: Oracle = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "oracle", Oracle(self.engine, self.remembered))
 
     def __reduce__(self) -> tuple[Any, ...]:
         from games.load import load
@@ -83,7 +57,7 @@ class ReplayedGame:
 
     def initial(self, batch: int = 1) -> Positions:
         position = np.zeros(1, self.dtype)
-        position[0]["to_play"] = self._facts(np.zeros(0, np.uint16)).to_play
+        position[0]["to_play"] = self._of(position[0]).to_play
         return np.repeat(position, batch)
 
     def step(self, positions: Positions, actions: npt.ArrayLike) -> Positions:
@@ -93,15 +67,15 @@ class ReplayedGame:
             raise ValueError(f"actions must have shape {positions.shape}, one for each position, got {chosen.shape}")
         for row in np.flatnonzero(positions["terminal"] == 0):
             action, ply = int(chosen[row]), int(out[row]["ply"])
-            legal = self._facts(out[row]["moves"][:ply]).legal
+            legal = self._of(out[row]).legal
             if not 0 <= action < self.num_actions or not legal[action]:
                 allowed = np.flatnonzero(legal).tolist()
                 raise ValueError(f"action {action} of row {row} is illegal in {self.spec}: allowed are {allowed}")
             if ply == self.max_plies:
                 raise ValueError(f"games of {self.spec} are limited to {self.max_plies} plies")
-            out[row]["moves"][ply] = action
-            facts = self._facts(out[row]["moves"][: ply + 1])
-            out[row]["to_play"], out[row]["ply"], out[row]["terminal"] = facts.to_play, ply + 1, facts.terminal
+            out[row]["moves"][ply], out[row]["ply"] = action, ply + 1
+            facts = self._of(out[row])
+            out[row]["to_play"], out[row]["terminal"] = facts.to_play, facts.terminal
             out[row]["returns"] = facts.returns
         return out
 
@@ -165,26 +139,10 @@ class ReplayedGame:
         return positions
 
     def _of(self, position: np.void) -> Facts:
-        return self._facts(position["moves"][: position["ply"]])
+        return self.oracle.facts(moves_of(position))
 
-    def _facts(self, moves: npt.NDArray[np.uint16]) -> Facts:
-        """What the engine says after `moves`; remembered, gone on to, or replayed."""
-        key = moves.tobytes()
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key]
-            stands = self._path[0] if self._path and self.remembered else b""
-            if not stands or not key.startswith(stands):
-                self.engine.restart()
-                stands = b""
-            self._path.clear()  # a failure on the way leaves the engine nowhere
-            for move in moves[len(stands) // 2 :]:
-                self.engine.play(int(move))
-            self._path.append(key)
-            facts = self.engine.facts()
-            if self.remembered:
-                self._known[key] = facts
-                if len(self._known) > self.remembered:
-                    self._known.popitem(last=False)
-        return facts
+
+def moves_of(position: np.void) -> npt.NDArray[np.uint16]:
+    """The moves that led to a position of a `ReplayedGame`."""
+    moves: npt.NDArray[np.uint16] = position["moves"][: position["ply"]]
+    return moves

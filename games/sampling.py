@@ -33,6 +33,11 @@ class Sample:
     after: Positions
     last: Positions
 
+    @property
+    def few(self) -> int:
+        """How many positions to play out at random, which in some libraries' games takes seconds each."""
+        return min(100, 4 * len(self.last))
+
     def pick(self, count: int) -> Actions:
         """Up to `count` seeded indices into `before`, all different, in order."""
         rng = np.random.default_rng(self.seed)

@@ -1,15 +1,21 @@
 """Both bridges: our games as PettingZoo environments, theirs and OpenSpiel's as ours, and what is refused."""
 
+from __future__ import annotations
+
+import importlib
 import pickle
 import warnings
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from gymnasium import spaces
+from pettingzoo import AECEnv
 
 import games
 from games.check import check
+from games.engines import Facts
 from games.pettingzoo import env
 from games.replay import ReplayedGame
 from games.sampling import Sample, play
@@ -100,23 +106,127 @@ def test_foreign_games_conform(spec: str) -> None:
     assert [finding for finding in check(spec, games=4) if not finding.ok] == []
 
 
+def twin(game: ReplayedGame, remembered: int, *, copies: bool = True) -> ReplayedGame:
+    """The same game anew, with an engine of its own and nothing remembered yet."""
+    library, _, name = game.spec.partition(":")
+    fresh: ReplayedGame = importlib.import_module(f"games.{library}").bridge(name)
+    return replace(fresh, engine=fresh.engine if copies else OneOfAKind(fresh.engine), remembered=remembered)
+
+
+@dataclass
+class OneOfAKind:
+    """An engine that cannot be copied."""
+
+    engine: Any
+
+    def copy(self) -> None:
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+
 def facts(game: games.Game, sample: Sample) -> list[bytes]:
-    rows = np.random.default_rng(0).permutation(len(sample.before))[:60]
+    rows = np.random.default_rng(0).permutation(len(sample.before))[:20]
     positions = sample.before[rows]
     return [array.tobytes() for array in (game.legal_actions(positions), game.observe(positions))]
 
 
 @pytest.mark.parametrize("spec", FOREIGN)
-def test_remembering_changes_nothing(spec: str) -> None:
-    """With everything forgotten every question is answered by a replay from the start; the answers are the same."""
+def test_shortcuts_change_nothing(spec: str) -> None:
+    """With nothing remembered every question is answered by a replay from the start; the answers are the same."""
     fast = games.load(spec)
     assert isinstance(fast, ReplayedGame)
-    slow = replace(fast, remembered=0)
-    tight = replace(fast, remembered=2)
-    sample = play(fast, 5, 3, 1000)
-    for game in (slow, tight):
-        assert play(game, 5, 3, 1000).after.tobytes() == sample.after.tobytes()
+    assert fast.engine.copy() is not None
+    sample = play(fast, 5, 2, 1000)
+    slow, tight = twin(fast, 0), twin(fast, 2)
+    alone, both = twin(fast, 20_000, copies=False), twin(fast, 2, copies=False)
+    for game in (slow, tight, alone, both):
+        assert play(game, 5, 2, 1000).after.tobytes() == sample.after.tobytes()
         assert facts(game, sample) == facts(fast, sample)
+
+
+@dataclass
+class Fading:
+    """An engine whose copies lose what is observed of them."""
+
+    engine: Any
+    copied: bool = False
+
+    def copy(self) -> Any:
+        return Fading(self.engine.copy(), True)
+
+    def facts(self) -> Facts:
+        facts: Facts = self.engine.facts()
+        return replace(facts, observation=facts.observation * 0) if self.copied else facts
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+
+def test_unsound_copies_are_found_by_the_conformance_suite() -> None:
+    game = games.load("openspiel:tic_tac_toe")
+    assert isinstance(game, ReplayedGame)
+    findings = check(replace(game, engine=Fading(game.engine)), games=4)
+    assert [finding.property for finding in findings if not finding.ok] == ["replay"]
+
+
+class Shuffling(AECEnv):  # type: ignore[misc]
+    """Two players name 0 or 1, three times each; equal last names win for the first. With `leak` copies share them."""
+
+    metadata: ClassVar[dict[str, Any]] = {"name": "shuffling_v0"}
+
+    def __init__(self, leak: bool = False) -> None:
+        super().__init__()
+        self.possible_agents = ["first", "second"]
+        self.named = Shared() if leak else []
+
+    def observation_space(self, agent: str) -> Any:
+        return spaces.Box(-1, 1, (6,), np.float32)
+
+    def action_space(self, agent: str) -> Any:
+        return spaces.Discrete(2)
+
+    def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
+        self.agents = list(self.possible_agents)
+        self.named.clear()
+        self.agent_selection = "first"
+        self.rewards = dict.fromkeys(self.agents, 0)
+        self._cumulative_rewards = dict.fromkeys(self.agents, 0)
+        self.terminations = dict.fromkeys(self.agents, False)
+        self.truncations = dict.fromkeys(self.agents, False)
+        self.infos: dict[str, Any] = {agent: {} for agent in self.agents}
+
+    def observe(self, agent: str) -> Any:
+        return np.array([*self.named, *[-1] * (6 - len(self.named))], np.float32)
+
+    def step(self, action: Any) -> None:
+        if self.terminations[self.agent_selection]:
+            self._was_dead_step(action)
+            return
+        self.named.append(action)
+        self.agent_selection = self.possible_agents[len(self.named) % 2]
+        if len(self.named) == 6:
+            sign = 1 if self.named[4] == self.named[5] else -1
+            self.rewards = {"first": sign, "second": -sign}
+            self.terminations = dict.fromkeys(self.agents, True)
+
+
+class Shared(list[int]):
+    """A list of which no copies are made."""
+
+    def __deepcopy__(self, memory: dict[int, Any]) -> Shared:
+        return self
+
+
+@pytest.mark.parametrize("leak", [False, True])
+def test_environments_are_copied_only_where_copies_are_sound(leak: bool) -> None:
+    """Both are played soundly; the one that no copy can be made of is replayed."""
+    spec = f"pettingzoo:{__name__}:Shuffling(leak={leak})"
+    game = games.load(spec)
+    assert isinstance(game, ReplayedGame)
+    assert (game.engine.copy() is None) == leak
+    assert [finding for finding in check(spec, games=4) if not finding.ok] == []
 
 
 @pytest.mark.parametrize(
