@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import boolean, float64, int64, njit, types, uint64, void
+from numba import boolean, float32, float64, int64, njit, types, uint64, void
 
 from games import LiftedGame
 from games.compile import kernel
@@ -29,23 +29,26 @@ def run(search: Search, rows: Any, simulations: int) -> None:
     assert isinstance(game, LiftedGame)
     dial = search.config.dial
     scratch = np.empty(1, game.dtype)
-    mask = np.empty(game.num_actions, np.bool_)
-    how = (game.zero_sum, search.evaluator is not None, search.config.selection, dial.prior_weight, dial.value_weight)
+    mask, logits = np.empty(game.num_actions, np.bool_), np.zeros(game.num_actions, np.float32)
+    probabilities = np.empty(game.num_actions)
+    selection = (search.config.selection, search.weights)
+    how = (game.zero_sum, search.evaluator is not None, *selection, dial.prior_weight, dial.value_weight)
     counters = (search.budget, search.done, search.evaluations, search.plies)
     state = (search.seeds, search.noise, *counters, search.over)
-    _loop(game)(search.tree, search.positions, rows, simulations, *how, *state, scratch, mask)
+    _loop(game)(search.tree, search.positions, rows, simulations, *how, *state, scratch, mask, logits, probabilities)
 
 
 def _loop(game: LiftedGame) -> Callable[..., None]:
     """The compiled loop over one game's rules, made once a game."""
     if "direct" not in game.memo:
         nodes = types.Array(game.record, 2, "C", aligned=False)
-        how = (boolean, boolean, SELECTION, float64, float64)
+        how = (boolean, boolean, SELECTION, float64[::1], float64, float64)
         state = (uint64[::1], uint64[::1], int64[::1], int64[::1], int64[::1], int64[::1], boolean[::1])
-        signature = void(tree_type(), nodes, int64[::1], int64, *how, *state, game.records, boolean[::1])
+        room = (game.records, boolean[::1], float32[::1], float64[::1])
+        signature = void(tree_type(), nodes, int64[::1], int64, *how, *state, *room)
         rules = (game.rule("play"), game.rule("legal"), game.rule("playout"))
         chance = game.rule("chance") if game.stochastic else no_chance
-        game.memo["direct"] = kernel(loop_factory, signature, *rules, chance, game.stochastic)
+        game.memo["direct"] = kernel(loop_factory, signature, *rules, chance, game.stochastic, allocates=False)
     return game.memo["direct"]  # type: ignore[no-any-return]
 
 
@@ -57,23 +60,21 @@ def no_chance(s, probabilities):
 def loop_factory(play, legal, playout, chance, stochastic):
     """`loop(...)`: simulations in each of `rows`, at most `simulations` more, until the budget is spent or a proof.
 
-    `how` to search is `zero_sum, uniform, selection, prior_weight, value_weight`, `uniform` being whether an evaluator
-    that knows nothing is counted as asked; the rest up to `over` are the arrays `[B]` of `Search`.
+    `how` to search is `zero_sum, uniform, selection, weights, prior_weight, value_weight`, `uniform` being whether an
+    evaluator that knows nothing is counted as asked; the rest up to `over` are the arrays `[B]` of `Search`.
     """
     descend = descend_factory(stochastic)
 
     def loop(
         tree, positions, rows, simulations,
-        zero_sum, uniform, selection, prior_weight, value_weight,
+        zero_sum, uniform, selection, weights, prior_weight, value_weight,
         seeds, noise, budget, done, evaluations, plies, over,
-        scratch, mask,
+        scratch, mask, logits, probabilities,
     ):  # fmt: skip
-        logits = np.zeros(mask.shape[0], np.float32)
-        probabilities = np.empty(mask.shape[0] if stochastic else 0)
         for b in rows:
             goal = min(budget[b], done[b] + simulations)
             while not over[b] and done[b] < goal:
-                leaf, slot = descend(tree, b, selection, done[b], budget[b], noise[b])
+                leaf, slot = descend(tree, b, selection, weights, done[b], budget[b], noise[b])
                 while slot >= 0:
                     parent = leaf
                     scratch[0] = positions[b, parent]

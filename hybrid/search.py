@@ -22,7 +22,7 @@ from hybrid.evaluate import Evaluator, UniformEvaluator
 from hybrid.forest import Forest
 from hybrid.search_config import SearchConfig
 from hybrid.search_kernels import NODES, chance_kernels, kernels
-from hybrid.strategy import Strategy
+from hybrid.strategy import Strategy, exploration_weights
 from hybrid.tree import Tree
 
 __all__ = ["Search", "SearchConfig"]
@@ -63,6 +63,7 @@ class Search:
         self.over = np.ones(rows, np.bool_)
         self.noise = np.zeros(rows, np.uint64)
         self._selection = config.selection
+        self.weights = exploration_weights(self._selection.c_puct, self._selection.c_base)
         self._select = chance_kernels().select if game.stochastic else kernels().select
         self._nodes = NODES if game.stochastic else 1
         if config.max_nodes <= self._nodes:
@@ -143,7 +144,9 @@ class Search:
         leaves = np.empty(len(at), np.int32)
         fresh = np.empty(len(at), np.bool_)
         counters = (self.done, self.budget, self.noise)
-        found = self._select(tree, rows, self._selection, parallel, *counters, at, leaves, simulations, fresh)
+        found = self._select(
+            tree, rows, self._selection, self.weights, parallel, *counters, at, leaves, simulations, fresh
+        )
         at, leaves, simulations = at[:found], leaves[:found], simulations[:found]
         new = np.flatnonzero(fresh[:found])
         self._play(at[new], leaves[new])

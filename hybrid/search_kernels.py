@@ -30,11 +30,13 @@ class Kernels:
         self.expand = build(loops.expand_rows, tree, rows, nodes, legal, table, returns, float64)
         self.backup = build(loops.backup_rows, tree, rows, nodes, int64, boolean, int64[::1], boolean[::1])
         self.rollout_seeds = build(loops.rollout_seeds, rows, seeds, rows, seeds)
-        self.reroot = build(loops.reroot, tree, int64, int64, nodes, result=int64)
-        self.diagnose = build(root_kernels.diagnose, tree, int64, SELECTION, float64[::1], float64[::1])
+        self.reroot = build(loops.reroot, tree, int64, int64, nodes, result=int64, allocates=True)
+        self.diagnose = build(root_kernels.diagnose, tree, int64, SELECTION, float64[::1], float64[::1], allocates=True)
         statistics = (table, int64[:, ::1], float64[:, ::1], float64[:, ::1], table)
         results = (table, int64[::1], table, float64[::1], float64[::1])
-        self.report = build(root_kernels.report, tree, rows, SELECTION, seeds, seeds, *statistics, *results)
+        self.report = build(
+            root_kernels.report, tree, rows, SELECTION, seeds, seeds, *statistics, *results, allocates=True
+        )
 
 
 class ChanceKernels:
@@ -59,12 +61,12 @@ def chance_kernels() -> ChanceKernels:
     return ChanceKernels()
 
 
-def _build(function: Any, *arguments: Any, result: Any = void) -> Any:
-    return entry(compiled(function, result(*arguments)))
+def _build(function: Any, *arguments: Any, result: Any = void, allocates: bool = False) -> Any:
+    return entry(compiled(function, result(*arguments), allocates=allocates))
 
 
 def _select(*, stochastic: bool) -> Any:
     function = tree_kernels.select_factory(descend_factory(stochastic), NODES if stochastic else 1)
     counters = (int64[::1], int64[::1], uint64[::1])
     found = (int64[::1], int32[::1], int64[::1], boolean[::1])
-    return _build(function, tree_type(), int64[::1], SELECTION, int64, *counters, *found, result=int64)
+    return _build(function, tree_type(), int64[::1], SELECTION, float64[::1], int64, *counters, *found, result=int64)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from games.compile import type_of
+from games.compile import allocating, type_of
 from games.kernels import mix, unit
 from hybrid.chance_kernels import outcome_edge
 from hybrid.policy_kernels import (
@@ -25,23 +25,25 @@ from hybrid.policy_kernels import (
     required_visits,
     sigma,
 )
-from hybrid.strategy import Selection, Strategy
+from hybrid.strategy import Selection, Strategy, exploration
 from hybrid.tree import UNPROVEN
 
 SELECTION = type_of(Selection(0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0))
 """The numba type of a `Selection`."""
 UCT, GUMBEL = int(Strategy.UCT), int(Strategy.GUMBEL)
 
+_exploration: Any = njit(exploration)
+
 
 def descend_factory(stochastic: bool) -> Any:
-    """`descend(tree, b, selection, simulation, budget, noise)`, for trees with or without chance nodes."""
+    """`descend(tree, b, selection, weights, simulation, budget, noise)`, for trees with or without chance nodes."""
 
     @njit
-    def descend(tree, b, selection, simulation, budget, noise):
+    def descend(tree, b, selection, weights, simulation, budget, noise):
         """Follow the best edges from the root; `(node, slot)` of an edge without a child, or `(leaf, -1)`.
 
         A leaf is a solved node, or a root that has not been expanded. `simulation` (from 0) of `budget` and the seed
-        `noise` guide Gumbel's sequential halving at the root.
+        `noise` guide Gumbel's sequential halving at the root; `weights` are PUCT's `exploration_weights`.
         """
         node = 0
         while tree.node[b, node].solved == 0 and tree.node[b, node].edges > 0:
@@ -56,7 +58,7 @@ def descend_factory(stochastic: bool) -> Any:
             elif selection.strategy == UCT:
                 slot = uct_edge(tree, b, node, selection.c_uct)
             else:
-                slot = puct_edge(tree, b, node, selection.c_puct, selection.c_base, selection.fpu_reduction)
+                slot = puct_edge(tree, b, node, selection, weights)
             child = tree.edge[b, node, slot].child
             if child < 0:
                 return node, slot
@@ -67,17 +69,19 @@ def descend_factory(stochastic: bool) -> Any:
 
 
 @njit
-def puct_edge(tree, b, node, c_puct, c_base, fpu_reduction):
+def puct_edge(tree, b, node, selection, weights):
     """The slot that maximises Q + U (Silver et al. 2018, Science 362, supplementary "Search").
 
-    U = c(s) P(s, a) sqrt(N(s)) / (1 + N(s, a)) with c(s) = c_puct + log((1 + N(s) + c_base) / c_base). Unvisited edges
-    take the node's mean value less `fpu_reduction * sqrt(prior mass visited)`.
+    U = c(s) P(s, a) sqrt(N(s)) / (1 + N(s, a)); `weights` tell c(s) sqrt(N(s)) of the first N(s). Unvisited edges take
+    the node's mean value less `fpu_reduction * sqrt(prior mass visited)`.
     """
     simulations = tree.node[b, node].visits - 1
-    exploration = c_puct + math.log((1.0 + simulations + c_base) / c_base)
-    scale = exploration * math.sqrt(max(simulations, 1))
+    if simulations < weights.shape[0]:
+        scale = weights[simulations]
+    else:
+        scale = _exploration(selection.c_puct, selection.c_base, simulations)
     mean = tree.total[b, node, tree.node[b, node].to_play] / tree.node[b, node].visits
-    first_play = mean - fpu_reduction * math.sqrt(max(np.float64(tree.node[b, node].explored), 0.0))
+    first_play = mean - selection.fpu_reduction * math.sqrt(max(np.float64(tree.node[b, node].explored), 0.0))
     best = -1
     best_score = -np.inf
     for slot in range(tree.node[b, node].edges):
@@ -120,7 +124,7 @@ def uct_edge(tree, b, node, c_uct):
     return best
 
 
-@njit
+@allocating
 def improving_edge(tree, b, node, selection):
     """The slot that most lags the improved policy: argmax π' - N / (1 + ΣN) (Danihelka et al. 2022, equation 14)."""
     policy = np.empty(tree.node[b, node].edges)
@@ -135,7 +139,7 @@ def improving_edge(tree, b, node, selection):
     return best
 
 
-@njit
+@allocating
 def halving_edge(tree, b, selection, visits, noise):
     """The root slot that sequential halving visits next (Danihelka et al. 2022, figure 1).
 

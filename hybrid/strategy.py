@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
+from functools import cache
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 
 class Strategy(IntEnum):
@@ -44,3 +49,17 @@ class Selection(NamedTuple):
     c_visit: float
     c_scale: float
     considered: int
+
+
+@cache
+def exploration_weights(c_puct: float, c_base: float, count: int = 4096) -> npt.NDArray[np.float64]:
+    """`[count]` c(s) sqrt(N(s)) of PUCT for nodes of so few simulations N(s) that a search meets them all the time."""
+    weights = np.array([exploration(c_puct, c_base, simulations) for simulations in range(count)])
+    weights.flags.writeable = False
+    return weights
+
+
+def exploration(c_puct: float, c_base: float, simulations: int) -> float:
+    """c(s) sqrt(N(s)) with c(s) = c_puct + log((1 + N(s) + c_base) / c_base) (Silver et al. 2018, "Search")."""
+    rate = c_puct + math.log((1.0 + simulations + c_base) / c_base)
+    return rate * math.sqrt(max(simulations, 1))

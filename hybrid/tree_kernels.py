@@ -67,8 +67,10 @@ def expand(tree, b, node, legal, logits, prior_weight):
     peak = -np.inf
     for action in range(legal.shape[0]):
         if legal[action]:
-            noise = unit(mix(tree.node[b, node].key ^ np.uint64(action + 1) ^ np.uint64(0xA5A5A5A5A5A5A5A5)))
-            logit = prior_weight * np.float64(logits[action]) + (1.0 - prior_weight) * TIE_BREAK * noise
+            logit = prior_weight * np.float64(logits[action])
+            if prior_weight < 1.0:
+                noise = unit(mix(tree.node[b, node].key ^ np.uint64(action + 1) ^ np.uint64(0xA5A5A5A5A5A5A5A5)))
+                logit += (1.0 - prior_weight) * TIE_BREAK * noise
             tree.edge[b, node, slots].action = action
             tree.edge[b, node, slots].child = -1
             tree.edge[b, node, slots].prior = logit
@@ -80,7 +82,8 @@ def expand(tree, b, node, legal, logits, prior_weight):
             slots += 1
     total = 0.0
     for slot in range(slots):
-        weight = math.exp(np.float64(tree.edge[b, node, slot].prior) - peak)
+        below = np.float64(tree.edge[b, node, slot].prior) - peak
+        weight = 1.0 if below == 0.0 else math.exp(below)
         tree.edge[b, node, slot].prior = weight
         total += weight
     for slot in range(slots):
@@ -182,7 +185,7 @@ def plant_rows(tree, rows, seeds, to_play):
 def select_factory(descend: Any, nodes: int) -> Any:
     """`select_rows(...)`: see there. A simulation takes up to `nodes` nodes."""
 
-    def select_rows(tree, rows, selection, parallel, done, budget, noise, at, leaves, simulations, fresh):
+    def select_rows(tree, rows, selection, weights, parallel, done, budget, noise, at, leaves, simulations, fresh):
         """Find up to `parallel` leaves, budget and room permitting, in each of `rows` `[R]`; returns how many in all.
 
         Each takes an entry of the outputs: its row `at`, its node, the number of its simulation (0 for the root's own
@@ -193,7 +196,7 @@ def select_factory(descend: Any, nodes: int) -> Any:
         for b in rows:
             room = (tree.node.shape[1] - tree.size[b]) // nodes
             for index in range(min(parallel, budget[b] - done[b], room)):
-                leaf, slot = descend(tree, b, selection, done[b] + index, budget[b], noise[b])
+                leaf, slot = descend(tree, b, selection, weights, done[b] + index, budget[b], noise[b])
                 waiting = slot < 0 and tree.node[b, leaf].solved == 0
                 if waiting and index > 0:
                     break
