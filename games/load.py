@@ -82,12 +82,12 @@ class Option:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a list of games says about one, at its default options.
+    """What a list of games says about one.
 
     Attributes:
         name: what `load` takes.
-        summary: the first sentence of its documentation.
-        options: in the order of its `make`.
+        summary: the first line of its documentation; of other libraries' games, whose they are.
+        options: in the order of its `make`; none for other libraries' games.
         players: P.
         actions: A.
         observation_shape: `(C, H, W)`.
@@ -103,14 +103,18 @@ class Listing:
     symmetries: int
 
 
-def listing(name: str) -> Listing:
-    """Describe game `name`, one of `names()` or the path of a file."""
-    game, module = load(name), _module(name)
-    summary = (module.__doc__ or "").strip().partition("\n")[0]
+def listing(spec: str) -> Listing:
+    """Describe the game named by `spec`.
+
+    Raises:
+        ValueError: `load` cannot load it.
+    """
+    game, name = load(spec), spec.partition(":")[0]
+    foreign = {"openspiel": "A game of OpenSpiel.", "pettingzoo": "An environment of PettingZoo."}
     return Listing(
-        name=name,
-        summary=summary,
-        options=tuple(Option(option, default) for option, default in options(name).items()),
+        name=spec,
+        summary=foreign.get(name) or (_module(name).__doc__ or "").strip().partition("\n")[0],
+        options=tuple(Option(option, value) for option, value in settings(spec).items()),
         players=game.players,
         actions=game.num_actions,
         observation_shape=game.observation_shape,

@@ -7,9 +7,10 @@ possible (draws: by any drawing line).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,10 @@ from hybrid.minimax import AlphaBeta, OutOfBudgetError
 
 CONNECT_FOUR = {"rows": 6, "columns": 7, "connect": 4}
 MAX_NODES = 200_000_000
+
+
+Method = Literal["engine", "exhaustion", "expectation"]
+"""How a game is solved: by another program, by alpha-beta to the end, or by listing positions with their chances."""
 
 
 class Solver(Protocol):
@@ -48,11 +53,24 @@ def solver(game: Game) -> Solver:
     Raises:
         ValueError: no solver can exist for it, or the engine is not installed.
     """
-    if plays_connect_four(game):
-        return ConnectFourSolver(game)
-    if not isinstance(game, LiftedGame) or not game.zero_sum:
+    way = method(game)
+    if way is None:
         raise ValueError(f"there is no solver for {game.spec!r}: it needs compiled rules for two players and zero sum")
-    return ExpectedValueSolver(game) if game.stochastic else ExhaustiveSolver(game)
+    solvers: dict[Method, Callable[[Game], Solver]] = {
+        "engine": ConnectFourSolver,
+        "exhaustion": ExhaustiveSolver,
+        "expectation": ExpectedValueSolver,
+    }
+    return solvers[way](game)
+
+
+def method(game: Game) -> Method | None:
+    """How `solver` solves `game`; None if it cannot. That does not say that the board is small enough."""
+    if plays_connect_four(game):
+        return "engine"
+    if not isinstance(game, LiftedGame) or not game.zero_sum:
+        return None
+    return "expectation" if game.stochastic else "exhaustion"
 
 
 def plays_connect_four(game: Game) -> bool:

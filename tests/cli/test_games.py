@@ -43,8 +43,26 @@ def test_games_lists_connect_four_as_it_is(hybrid: Hybrid, tmp_path: Path) -> No
         "actions": 7,
         "observation_shape": [2, 6, 7],
         "symmetries": 2,
+        "solver": "engine",
     }
     assert games["tic_tac_toe"]["symmetries"] == 8
+    assert (games["tic_tac_toe"]["solver"], games["pig"]["solver"]) == ("exhaustion", "expectation")
+
+
+def test_games_describes_games_with_options_and_those_of_others(hybrid: Hybrid, tmp_path: Path) -> None:
+    specs = ["mnk:m=4,n=3,k=3,players=3", "pettingzoo:connect_four_v3", "openspiel:hex(board_size=5)"]
+    assert hybrid("games", *specs, "--json", tmp_path / "games.json").code == 0
+    ours, pettingzoo, openspiel = read(tmp_path / "games.json")["games"]
+    assert ours["options"] == {"m": 4, "n": 3, "k": 3, "players": 3, "exact": False}
+    assert (ours["players"], ours["solver"], ours["observation_shape"]) == (3, None, [3, 3, 4])
+    assert (pettingzoo["actions"], pettingzoo["observation_shape"], pettingzoo["options"]) == (7, [2, 6, 7], {})
+    assert (openspiel["actions"], openspiel["solver"]) == (25, None)
+
+
+def test_games_refuses_what_is_no_game(hybrid: Hybrid) -> None:
+    ran = hybrid("games", "pettingzoo:rps_v2")
+    assert ran.code == 2
+    assert "hidden" in ran.err
 
 
 def test_check_passes_a_sound_game_and_has_an_entry_for_each_property(hybrid: Hybrid, tmp_path: Path) -> None:

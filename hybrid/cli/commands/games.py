@@ -1,8 +1,10 @@
-"""List the games that come with Hybrid, with their options and shapes."""
+"""List the games that come with Hybrid, or describe others: their options, shapes, symmetries and solvers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
 
 from hybrid.cli.output import Outcome, console, table
 
@@ -11,25 +13,38 @@ if TYPE_CHECKING:
 
     from games.load import Listing
 
+NOTES = (
+    "Solvers: 'exhaustion', and 'expectation' where there is chance, reach the end on small boards only; 'engine' "
+    "needs the extra 'solver'. The agent 'perfect' plays by them.",
+    "Others' games: pettingzoo:NAME, pettingzoo:MODULE:FACTORY, openspiel:NAME(...). Yours: path/to/game.py. "
+    "'hybrid games GAME' describes one, 'hybrid check GAME' tests it.",
+)
+
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the options of `hybrid games`: it has none of its own."""
+    """Declare the options of `hybrid games`."""
+    parser.add_argument("games", nargs="*", type=str, help="games to describe instead of those that come with Hybrid")
 
 
-def run(*, seed: int) -> Outcome:
+def run(*, games: list[str], seed: int) -> Outcome:
     """Show every game; listing them draws nothing at random, so `seed` is without effect."""
-    from games import names
+    from games import load, names
     from games.load import listing
+    from hybrid.solve import method
 
-    found = [listing(name) for name in names()]
-    columns = ("game", "options (defaults)", "players", "actions", "observation C x H x W", "symmetries")
-    shown = table("", *columns, left=2)
-    for game in found:
+    found = {listing(name): method(load(name)) for name in games or names()}
+    shown = table("", "game and its options", "solver", "players", "actions", "CxHxW", "symmetries", left=2)
+    shown.columns[0].min_width = 22
+    for game, way in found.items():
         options = ", ".join(f"{option.name}={option.default}" for option in game.options)
-        shape = " x ".join(map(str, game.observation_shape))
-        shown.add_row(game.name, options, str(game.players), str(game.actions), shape, str(game.symmetries))
-    console().print(shown)
-    return Outcome({"games": [_as_json(game) for game in found]})
+        name = f"[bold]{escape(game.name)}[/bold]" + (f"\n{options}" if options else "")
+        shape = "x".join(map(str, game.observation_shape))
+        shown.add_row(name, way or "none", str(game.players), str(game.actions), shape, str(game.symmetries))
+    screen = console()
+    screen.print(shown)
+    for note in () if games else NOTES:
+        screen.print(escape(note))
+    return Outcome({"games": [{**_as_json(game), "solver": way} for game, way in found.items()]})
 
 
 def _as_json(game: Listing) -> dict[str, Any]:
