@@ -9,10 +9,13 @@ import pytest
 
 import games
 from eval.match import Match, play, seatings
+from games import LiftedGame
 from games.load import names
 from hybrid import agents
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
+from hybrid.solve import solver
+from tests.hybrid.test_solved_facts import layers
 from training.config import Config, EvaluationConfig, LearnerConfig, ReplayConfig, SelfPlayConfig
 from training.loop import train
 
@@ -32,38 +35,58 @@ NATIVE = [
     "breakthrough:rows=6,columns=4",
     "othello:size=6",
     "go:size=5,komi=0.5",
-    "mnk:m=5,n=5,k=4,players=3",
+    "mnk:m=6,n=6,k=4,players=3",
     "mnk:m=7,n=7,k=4",
     "connect_four",
     "tic_tac_toe",
-    "pig:target=40,max_plies=400",
+    "pig",
 ]
 
 
 def against_random(spec: str, run: Path, rounds: int) -> Match:
-    """What `SMALL` learns of a game, on the middle of the dial, against random players in all other seats."""
+    """What `SMALL` learns of a game, on the middle of the dial, against random players in all other seats.
+
+    There are no random openings: random opponents make their games differ, and in tic-tac-toe first moves decide much.
+    """
     game = games.load(spec)
     train(game, SMALL, run)
     agent = agents.load(f"{run}?dial=0.5&simulations=100", game)
     others = [agents.load("random", game) for _ in range(game.players - 1)]
     count = rounds * len(seatings(game.players))
-    return play(game, [agent, *others], count, np.random.default_rng(0), opening_plies=1)
+    return play(game, [agent, *others], count, np.random.default_rng(0), opening_plies=0)
 
 
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore:only .* games are distinct")  # of tic-tac-toe there are not enough
-@pytest.mark.parametrize(
-    "spec",
-    [
-        pytest.param(spec, marks=pytest.mark.xfail(reason="measured 90 % in 360 games"))
-        if "players=3" in spec
-        else spec
-        for spec in NATIVE
-    ],
-)
+@pytest.mark.parametrize("spec", NATIVE)
 def test_a_few_generations_beat_random_play(spec: str, tmp_path: Path) -> None:
-    match = against_random(spec, tmp_path / "run", 60)
+    """By 95 %, draws counted as halves.
+
+    That is little in most games, but much in tic-tac-toe: who only avoids mistakes and breaks ties at random scores
+    93.6 % there, and nobody can score more than 98.0 % (both computed below). So it gets more games.
+    """
+    match = against_random(spec, tmp_path / "run", 300 if spec == "tic_tac_toe" else 60)
     assert match.score >= 0.95, f"{match.score:.1%} {match.ci95} in {len(match.games)} games"
+
+
+def test_what_tic_tac_toe_allows_against_random_play() -> None:
+    """The mean over both seats of perfect play, and of the best that can be done about a random opponent."""
+    game = games.load("tic_tac_toe")
+    assert isinstance(game, LiftedGame)
+    perfect = solver(game)
+    after, scores = np.zeros(0, game.dtype), np.zeros((0, 2, 2))
+    for layer in reversed(layers(game)):
+        rows, actions = np.nonzero(game.legal_actions(layer))
+        children = scores[np.searchsorted(after, game.step(layer[rows], actions))] if len(rows) else scores[:0]
+        scores = np.repeat((1 + layer["returns"][:, None].astype(np.float64)) / 2, 2, axis=1)
+        values = perfect.action_values(layer)
+        for row in np.flatnonzero(layer["terminal"] == 0):
+            mover, options = int(layer["to_play"][row]), children[rows == row]
+            best = values[row][actions[rows == row]] == np.nanmax(values[row])
+            scores[row] = options.mean(axis=0)  # of the seat that plays at random
+            scores[row, :, mover] = options[best, 0, mover].mean(), options[:, 1, mover].max()
+        after = layer
+    assert scores[0].mean(axis=1) == pytest.approx([0.936, 0.980], abs=5e-4)
 
 
 def test_every_native_game_is_trained() -> None:

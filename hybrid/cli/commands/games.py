@@ -34,7 +34,7 @@ def run(*, games: list[str], seed: int) -> Outcome:
 
     found = {listing(name): method(load(name)) for name in games or names()}
     shown = table("", "game and its options", "solver", "players", "actions", "CxHxW", "symmetries", left=2)
-    shown.columns[0].min_width = 22
+    shown.columns[0].min_width = 20
     for game, way in found.items():
         options = ", ".join(f"{option.name}={option.default}" for option in game.options)
         name = f"[bold]{escape(game.name)}[/bold]" + (f"\n{options}" if options else "")
