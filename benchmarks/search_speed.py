@@ -1,16 +1,20 @@
-"""Simulations per second of the bare search on one core: `python benchmarks/search_speed.py --openspiel`.
+"""Simulations per second of the bare search on one core: `taskset -c 0 python benchmarks/search_speed.py --openspiel`.
 
 Two things are measured from Connect Four positions, each as the median and range of `--repeats` runs that take turns:
 one tree with one random rollout a simulation, from the empty board (the direct end), and many trees with an evaluator
 that knows nothing. With `--openspiel` OpenSpiel's C++ MCTSBot runs the first beside ours. Seconds are those of the
-process on its processor, so that other work on the machine weighs less.
+process on its processor, so that other work on the machine weighs less. With `--mctx PYTHON` and `--gumbel PYTHON`,
+interpreters that have mctx with pgx, and gumbel-mcts, the second is measured there too, by `search_peers.py`, in turns
+with ours. mctx copies its trees at every simulation on a CPU, so that its run takes a minute: see `--trees`.
 """
 
 import argparse
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -65,24 +69,63 @@ def openspiel(simulations: int, trees: int = 5) -> float:
     return trees * simulations / (time.process_time() - began)
 
 
+class Peer:
+    """Another library's search in a process of its own (`search_peers.py`)."""
+
+    def __init__(self, python: str, library: str, trees: int, simulations: int) -> None:
+        script = Path(__file__).with_name("search_peers.py")
+        command = [python, str(script), library, str(trees), str(simulations)]
+        self._process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._answer()
+
+    def run(self) -> float:
+        """Simulations per second of one run."""
+        assert self._process.stdin is not None
+        print("run", file=self._process.stdin, flush=True)
+        return float(self._answer())
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise ValueError(f"{self._process.args!r} ended without an answer")
+        return line
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--simulations", type=int, default=800, help="simulations per tree (default: 800)")
     parser.add_argument("--repeats", type=int, default=7, help="runs of each (default: 7)")
     parser.add_argument("--openspiel", action="store_true", help="measure OpenSpiel beside ours; needs open_spiel")
+    parser.add_argument("--trees", type=int, nargs="+", default=[64, 128, 256], help="batches (default: 64 128 256)")
+    parser.add_argument("--mctx", metavar="PYTHON", help="measure mctx beside ours, in this interpreter")
+    parser.add_argument("--gumbel", metavar="PYTHON", help="measure gumbel-mcts beside ours, in this interpreter")
     arguments = parser.parse_args()
     count = arguments.simulations
     contenders: dict[str, Callable[[], float]] = {"direct, 1 tree": partial(direct, count)}
     if arguments.openspiel:
         contenders["OpenSpiel MCTSBot, 1 tree"] = partial(openspiel, count)
-    contenders |= {f"null evaluator, {trees} trees": partial(null, count, trees) for trees in (64, 128, 256)}
-    for run in contenders.values():
-        run()
+    libraries = {"mctx": arguments.mctx, "gumbel-mcts": arguments.gumbel, "gumbel-mcts-dense": arguments.gumbel}
+    peers = []
+    for trees in arguments.trees:
+        contenders[f"null evaluator, {trees} trees"] = partial(null, count, trees)
+        for library, python in libraries.items():
+            if python is not None:
+                peers.append(Peer(python, library, trees, count))
+                contenders[f"{library}, {trees} trees"] = peers[-1].run
+    direct(2)
+    null(2, 1)  # the kernels are compiled
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(arguments.repeats):
         for name, run in contenders.items():
             rates[name].append(run())
+    for peer in peers:
+        peer.close()
     for name, values in rates.items():
         print(f"{name}: {statistics.median(values):,.0f} simulations/s ({min(values):,.0f} to {max(values):,.0f})")
 

@@ -52,7 +52,8 @@ def per_player(values: Floats, to_play: np.ndarray[tuple[int], np.dtype[np.uint8
     """Rotate values `[B, P]` from turn order beginning with the mover `to_play` `[B]` to order of players."""
     players = values.shape[1]
     turns = (np.arange(players) - to_play[:, None].astype(np.int64)) % players
-    return np.take_along_axis(values, turns, axis=1)
+    rotated: Floats = values[np.arange(len(values))[:, None], turns]
+    return rotated
 
 
 def load_evaluator(

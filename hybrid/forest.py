@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from games import Game, Positions
 from hybrid.search_kernels import kernels
@@ -41,11 +42,21 @@ class Forest:
         self.tree = grow(self.tree, capacity)
         self.positions = positions
 
+    def at(self, rows: npt.NDArray[np.int64], nodes: npt.NDArray[np.int32]) -> Positions:
+        """`[R]` copies of the positions at `nodes` `[R]` of `rows` `[R]`; numpy's own indexing of records is slow."""
+        positions = np.empty(len(rows), self.positions.dtype)
+        kernels().gather(_bytes(self.positions), rows, nodes, _bytes(positions))
+        return positions
+
+    def put(self, rows: npt.NDArray[np.int64], nodes: npt.NDArray[np.int32], positions: Positions) -> None:
+        """Store `positions` `[R]` at `nodes` `[R]` of `rows` `[R]`."""
+        kernels().scatter(_bytes(self.positions), rows, nodes, _bytes(positions))
+
     def find(self, row: int, position: Positions) -> int:
         """The most visited expanded node of a row that holds `position` `[1]`; -1 if there is none."""
         size = int(self.tree.size[row])
-        stored = self.positions[row, :size].view(np.uint8).reshape(size, self.positions.dtype.itemsize)
-        matches = np.flatnonzero((stored == position.view(np.uint8)).all(axis=1))
+        stored = _bytes(self.positions[row, :size])
+        matches = np.flatnonzero((stored == _bytes(position)).all(axis=1))
         nodes = self.tree.node[row]
         return max((n for n in matches.tolist() if nodes[n]["edges"] > 0), key=lambda n: nodes[n]["visits"], default=-1)
 
@@ -66,3 +77,8 @@ class Forest:
             actions.append(int(best["action"]))
             node = int(best["child"])
         return actions
+
+
+def _bytes(positions: Positions) -> npt.NDArray[np.uint8]:
+    """Positions of any shape as bytes, in one more dimension; a view."""
+    return positions.view(np.uint8).reshape(*positions.shape, positions.dtype.itemsize)

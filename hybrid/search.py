@@ -148,7 +148,7 @@ class Search:
             tree, rows, self._selection, self.weights, parallel, *counters, at, leaves, simulations, fresh
         )
         at, leaves, simulations = at[:found], leaves[:found], simulations[:found]
-        new = np.flatnonzero(fresh[:found])
+        (new,) = fresh[:found].nonzero()
         self._play(at[new], leaves[new])
         if self.game.stochastic:
             self._reveal(at, leaves, new)
@@ -233,12 +233,12 @@ class Search:
         if not len(rows):
             return
         tree = self.tree
-        nodes = tree.node["parent"][rows, leaves]
-        actions = tree.edge["action"][rows, nodes, tree.node["parent_edge"][rows, leaves]]
-        children = self.game.step(self.positions[rows, nodes], actions)
+        nodes, actions = np.empty(len(rows), np.int32), np.empty(len(rows), np.int64)
+        kernels().origins(tree, rows, leaves, nodes, actions)
+        children = self.game.step(self.forest.at(rows, nodes), actions)
         header = (children[name].copy() for name in ("to_play", "terminal", "returns"))
         kernels().settle(tree, rows, leaves, *header)
-        self.positions[rows, leaves] = children
+        self.forest.put(rows, leaves, children)
 
     def _reveal(self, rows: npt.NDArray[np.int64], leaves: npt.NDArray[np.int32], fresh: npt.NDArray[np.intp]) -> None:
         """Go on from those of the `fresh` leaves that are chance nodes; outcomes take their places in `leaves`."""
@@ -258,17 +258,18 @@ class Search:
     ) -> None:
         """Value and expand the leaves that are not solved."""
         tree, dial = self.tree, self.config.dial
-        pending = np.flatnonzero(tree.node["solved"][rows, leaves] == 0)
+        pending = np.empty(len(rows), np.int64)
+        pending = pending[: kernels().unsolved(tree, rows, leaves, pending)]
         if not len(pending):
             return
         rows, leaves, simulations = rows[pending], leaves[pending], simulations[pending]
-        positions = self.positions[rows, leaves]
+        positions = self.forest.at(rows, leaves)
         shape = (len(rows), self.game.num_actions)
         logits = np.zeros(shape, np.float32)
         values = np.zeros((len(rows), self.game.players), np.float32)
         if self.evaluator is not None:
             logits, values = self.evaluator(positions)
-            np.add.at(self.evaluations, rows, 1)
+            self.evaluations += np.bincount(rows, minlength=len(self.evaluations))
         if dial.value_weight < 1.0:
             seeds = np.empty(len(rows), np.uint64)
             kernels().rollout_seeds(rows, self.seeds, simulations, seeds)
@@ -276,9 +277,8 @@ class Search:
             np.add.at(self.plies, rows, plies)
             values = np.float32(dial.value_weight) * values + np.float32(1.0 - dial.value_weight) * returns
         legal = self.game.legal_actions(positions)
-        if not (np.isfinite(logits[legal]).all() and np.isfinite(values).all()):
+        if not kernels().expand(tree, rows, leaves, legal, logits, values, dial.prior_weight):
             raise ValueError(f"the evaluator must return finite logits and values, got {logits[legal]}, {values}")
-        kernels().expand(tree, rows, leaves, legal, logits, values, dial.prior_weight)
         for row in rows[leaves == 0].tolist():
             self._add_noise(row)
 
@@ -312,9 +312,9 @@ class Search:
 
         Rows in which another could exceed `max_nodes` are over.
         """
-        self.over |= self.tree.size + self._nodes > self.config.max_nodes
-        rows = np.flatnonzero(~self.finished)
-        size = int(self.tree.size[rows].max(initial=0))
-        left = int((self.budget[rows] - self.done[rows]).max(initial=0))
+        rows, needs = np.empty(len(self.over), np.int64), np.empty(2, np.int64)
+        bound = self.config.max_nodes - self._nodes
+        rows = rows[: kernels().unfinished(self.tree.size, self.over, self.done, self.budget, bound, rows, needs)]
+        size, left = needs.tolist()
         self.forest.reserve(size + self._nodes * min(simulations, left))
         return rows, min(simulations, (self.positions.shape[1] - size) // self._nodes)

@@ -25,9 +25,15 @@ class Kernels:
         table, returns, legal = float32[:, ::1], float32[:, ::1], boolean[:, ::1]
         loops, build = tree_kernels, _build
         self.plant = build(loops.plant_rows, tree, rows, seeds, flags)
+        states = (int32[::1], boolean[::1], int64[::1], int64[::1])
+        self.unfinished = build(loops.unfinished_rows, *states, int64, rows, int64[::1], result=int64)
         self.select = _select(stochastic=False)
+        self.origins = build(loops.origin_rows, tree, rows, nodes, nodes, int64[::1])
+        self.unsolved = build(loops.unsolved_rows, tree, rows, nodes, int64[::1], result=int64)
+        self.gather = build(loops.gather_rows, uint8[:, :, ::1], rows, nodes, uint8[:, ::1])
+        self.scatter = build(loops.scatter_rows, uint8[:, :, ::1], rows, nodes, uint8[:, ::1])
         self.settle = build(loops.settle_rows, tree, rows, nodes, flags, flags, returns)
-        self.expand = build(loops.expand_rows, tree, rows, nodes, legal, table, returns, float64)
+        self.expand = build(loops.expand_rows, tree, rows, nodes, legal, table, returns, float64, result=boolean)
         self.backup = build(loops.backup_rows, tree, rows, nodes, int64, boolean, int64[::1], boolean[::1])
         self.rollout_seeds = build(loops.rollout_seeds, rows, seeds, rows, seeds)
         self.reroot = build(loops.reroot, tree, int64, int64, nodes, result=int64, allocates=True)

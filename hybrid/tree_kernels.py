@@ -214,6 +214,55 @@ def select_factory(descend: Any, nodes: int) -> Any:
     return select_rows
 
 
+def unfinished_rows(size, over, done, budget, bound, rows, needs):
+    """Write the unfinished rows to `rows` `[B]`; how many there are. Those of more than `bound` nodes are over.
+
+    `needs` takes the most nodes that any of them has, and the most simulations that any of them has left.
+    """
+    count = 0
+    needs[:] = 0
+    for b in range(size.shape[0]):
+        over[b] |= size[b] > bound
+        if not over[b] and done[b] < budget[b]:
+            rows[count] = b
+            count += 1
+            needs[0] = max(needs[0], np.int64(size[b]))
+            needs[1] = max(needs[1], budget[b] - done[b])
+    return np.int64(count)
+
+
+def unsolved_rows(tree, rows, leaves, indices):
+    """Write to `indices` `[R]` where the leaves are that are not solved; how many they are."""
+    count = 0
+    for index in range(rows.shape[0]):
+        if tree.node[rows[index], leaves[index]].solved == 0:
+            indices[count] = index
+            count += 1
+    return np.int64(count)
+
+
+def gather_rows(stored, rows, nodes, out):
+    """Copy the bytes of positions `stored` `[B, N, K]` at nodes `[R]` to `out` `[R, K]`."""
+    for index in range(rows.shape[0]):
+        for k in range(out.shape[1]):
+            out[index, k] = stored[rows[index], nodes[index], k]
+
+
+def scatter_rows(stored, rows, nodes, positions):
+    """Copy the bytes of `positions` `[R, K]` to nodes `[R]` of `stored` `[B, N, K]`."""
+    for index in range(rows.shape[0]):
+        for k in range(positions.shape[1]):
+            stored[rows[index], nodes[index], k] = positions[index, k]
+
+
+def origin_rows(tree, rows, leaves, nodes, actions):
+    """Write each leaf's parent to `nodes` `[R]`, and the action that leads from there to it to `actions` `[R]`."""
+    for index in range(rows.shape[0]):
+        leaf = tree.node[rows[index], leaves[index]]
+        nodes[index] = leaf.parent
+        actions[index] = tree.edge[rows[index], leaf.parent, leaf.parent_edge].action
+
+
 def reveal_rows(tree, rows, leaves, probabilities, parallel, outcomes):
     """`reveal` each fresh leaf with its `probabilities` `[R, A]`; attach the outcome drawn, into `outcomes` `[R]`."""
     for index in range(rows.shape[0]):
@@ -253,12 +302,22 @@ def settle_rows(tree, rows, leaves, to_play, terminal, returns):
 
 
 def expand_rows(tree, rows, leaves, legal, logits, values, prior_weight):
-    """`expand` each leaf and note its `values` `[R, P]`."""
+    """`expand` each leaf and note its `values` `[R, P]`; false, and nothing done, where any number is not finite."""
+    for index in range(rows.shape[0]):
+        total = 0.0
+        for action in range(legal.shape[1]):
+            if legal[index, action]:
+                total += abs(np.float64(logits[index, action]))
+        for player in range(values.shape[1]):
+            total += abs(np.float64(values[index, player]))
+        if not math.isfinite(total):
+            return False
     for index in range(rows.shape[0]):
         b, leaf = rows[index], leaves[index]
         expand(tree, b, leaf, legal[index], logits[index], prior_weight)
         for player in range(tree.value.shape[2]):
             tree.value[b, leaf, player] = values[index, player]
+    return True
 
 
 def backup_rows(tree, rows, leaves, parallel, zero_sum, done, over):
