@@ -2,6 +2,7 @@
 
     python benchmarks/convergence.py                        # the direct end alone
     python benchmarks/convergence.py --run runs/c4          # and a trained network at weight 1
+    python benchmarks/convergence.py --run runs/c4 --run-simulations 10 100 1000    # with budgets of its own
 
 Writes docs/convergence.md and docs/convergence.png. Every finished cell is kept in docs/convergence.json, from which an
 interrupted study goes on; a cell counts as done for its agent, positions and seed. The positions come with the package.
@@ -30,6 +31,16 @@ COLOURS = ("#0b6e99", "#d1495b", "#3c8d2f", "#8a5a9e")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Curve:
+    """An agent at several budgets: its name on the page and in the store, and its spec without a budget."""
+
+    title: str
+    agent: str
+    spec: str
+    simulations: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """One agent at one budget: how many positions, how many optimal moves, and the rest of `eval.exact.Score`."""
 
@@ -50,23 +61,23 @@ class Cell:
         return self.optimal / self.positions
 
 
-def study(
-    labelled: Labelled, curves: Sequence[tuple[str, str]], simulations: Sequence[int], seed: int, store: Path
-) -> list[Cell]:
-    """Measure every curve `(name, agent spec without budget)` at every budget, skipping what `store` already holds."""
+def study(labelled: Labelled, curves: Sequence[Curve], seed: int, store: Path) -> list[Cell]:
+    """Measure every curve at all its budgets, the cheap ones first, skipping what `store` already holds."""
     game = games.load(labelled.game)
     cells = [Cell(**cell) for cell in json.loads(store.read_text())] if store.exists() else []
-    for budget in simulations:
-        for name, spec in curves:
-            agent = f"{spec}{'&' if '?' in spec else '?'}simulations={budget}"
+    for budget in sorted({budget for curve in curves for budget in curve.simulations}):
+        for curve in curves:
+            if budget not in curve.simulations:
+                continue
+            agent = f"{curve.agent}?simulations={budget}"
             if any((cell.agent, cell.seed, cell.positions) == (agent, seed, len(labelled)) for cell in cells):
                 continue
-            player = agents.load(agent, game)
+            player = agents.load(f"{curve.spec}{'&' if '?' in curve.spec else '?'}simulations={budget}", game)
             player.decide(labelled.positions[:1], np.zeros(1, np.uint64))  # compilation is not counted
             started = time.perf_counter()
             score = measure(player, labelled, seed=seed, batch=50).total
             cell = Cell(
-                curve=name,
+                curve=curve.title,
                 agent=agent,
                 simulations=budget,
                 seed=seed,
@@ -82,7 +93,7 @@ def study(
             print(
                 f"{agent}: {100 * cell.share:.1f} % optimal, regret {cell.regret:.4f}, {cell.milliseconds:.1f} ms/move"
             )
-    wanted = {(name, budget) for name, _ in curves for budget in simulations}
+    wanted = {(curve.title, budget) for curve in curves for budget in curve.simulations}
     return [cell for cell in cells if (cell.curve, cell.simulations) in wanted and cell.seed == seed]
 
 
@@ -95,7 +106,8 @@ def markdown(cells: Sequence[Cell], labelled: Labelled, command: str) -> str:
         f"{labelled.critical.sum()} of them some legal move gives away value. A move is *optimal* if it keeps the "
         "position's game-theoretic value; *regret* is the mean value given away, from 0 to 2. Intervals are 95 %.",
         "",
-        f"Made by `{command}`.",
+        f"Made by `{command}`. Milliseconds are wall time, in batches of 50 positions, on a machine that other work "
+        "shared: no more than an order of magnitude.",
         "",
         "| agent | simulations | optimal moves | where one could err | regret | ms per move |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
@@ -143,6 +155,7 @@ def main() -> None:
     parser.add_argument("--positions", default="connect_four_12_30", help="a set's name or an .npz file")
     parser.add_argument("--count", type=int, help="only this many positions, drawn by the seed")
     parser.add_argument("--simulations", type=int, nargs="+", default=list(SIMULATIONS))
+    parser.add_argument("--run-simulations", type=int, nargs="+", help="those of the run, if they are others")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("docs"))
     arguments = parser.parse_args()
@@ -150,13 +163,17 @@ def main() -> None:
     if arguments.count:
         rows = np.random.default_rng(arguments.seed).permutation(len(labelled))[: arguments.count]
         labelled = labelled.select(np.sort(rows))
-    curves = [("direct end (dial 1)", "mcts")]
+    budgets = arguments.simulations
+    curves = [Curve(title="direct end (dial 1)", agent="mcts", spec="mcts", simulations=budgets)]
     if arguments.run:
-        curves.append(("trained network (weight 1)", arguments.run))
+        budgets, name = arguments.run_simulations or budgets, Path(arguments.run.partition("?")[0]).name
+        curves.append(Curve(title="trained network (weight 1)", agent=name, spec=arguments.run, simulations=budgets))
     arguments.out.mkdir(parents=True, exist_ok=True)
     store = arguments.out / "convergence.json"
-    cells = study(labelled, curves, arguments.simulations, arguments.seed, store)
+    cells = study(labelled, curves, arguments.seed, store)
     command = "python benchmarks/convergence.py" + (" --run RUN" if arguments.run else "")
+    if arguments.run_simulations:
+        command += f" --run-simulations {' '.join(map(str, budgets))}"
     (arguments.out / "convergence.md").write_text(markdown(cells, labelled, command))
     plot(cells, arguments.out / "convergence.png")
 
