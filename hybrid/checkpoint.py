@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
 from games import Game
-from games.load import options as game_options
+from games.load import BRIDGES, settings
 from hybrid.network_config import NetworkConfig, NetworkShape, Ranges, Weights, check_ranges, check_weights
 
 FORMAT = 1
@@ -170,8 +170,9 @@ def _ranges(values: Any) -> Ranges | None:
 
 
 def _canonical(spec: str) -> tuple[str, dict[str, str]]:
-    """A game spec with every option spelled out, so that equal games compare equal."""
-    name, _, text = spec.partition(":")
-    options = {key: str(value) for key, value in game_options(name).items()} if name else {}
-    given = dict(item.split("=", 1) for item in text.split(",") if item)
-    return str(Path(name).resolve()) if name.endswith(".py") else name, options | given
+    """A game spec with every option spelled out, so that equal games compare equal; another library's as it stands."""
+    name = spec.partition(":")[0]
+    if name in BRIDGES:
+        return spec, {}
+    options = {key: str(value) for key, value in settings(spec).items()}
+    return str(Path(name).resolve()) if name.endswith(".py") else name, options
