@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,19 @@ def test_a_few_generations_beat_random_play(spec: str, tmp_path: Path) -> None:
     """
     match = against_random(spec, tmp_path / "run", 300 if spec == "tic_tac_toe" else 60)
     assert match.score >= 0.95, f"{match.score:.1%} {match.ci95} in {len(match.games)} games"
+
+
+@pytest.mark.parametrize("spec", ["pettingzoo:tictactoe_v3", "openspiel:breakthrough(rows=4,columns=3)"])
+def test_games_of_other_libraries_train_too(spec: str, tmp_path: Path) -> None:
+    """Two games are enough to go through all of it; what was learned plays that game and no other."""
+    tiny = replace(SMALL, generations=1, self_play=replace(SMALL.self_play, games=2, dial=Dial(simulations=4)))
+    train(games.load(spec), tiny, tmp_path / "run")
+    game = games.load(spec)
+    agent = agents.load(f"{tmp_path / 'run'}?simulations=2", game)
+    match = play(game, [agent, agents.load("random", game)], 2, np.random.default_rng(0), opening_plies=0)
+    assert all(record.returns for record in match.games)
+    with pytest.raises(ValueError, match="tic_tac_toe"):
+        agents.load(str(tmp_path / "run"), games.load("tic_tac_toe"))
 
 
 def test_what_tic_tac_toe_allows_against_random_play() -> None:
