@@ -46,6 +46,22 @@ class Analysis:
     rollout_plies: int
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Proof:
+    """What is proven of one position.
+
+    Attributes:
+        value: the game's value for the mover: 1, 0 or -1.
+        plies: plies from here to the end of a won or lost game, where both play for its length; -1 where the search
+            does not tell lengths apart, and in a draw.
+        best: `[A]` moves that keep the value; with lengths the fastest wins or the slowest losses.
+    """
+
+    value: float
+    plies: int
+    best: npt.NDArray[np.bool_]
+
+
 class OutOfBudgetError(Exception):
     """A search met its deadline or its limit of nodes."""
 
@@ -120,22 +136,23 @@ class AlphaBeta:
             done += 1
         return self._report(scores, mover, int(position["ply"][0]), proven, done)
 
-    def prove(self, position: Positions, nodes: int) -> tuple[float, npt.NDArray[np.bool_]] | None:
-        """The value of `position` `[1]` for the mover and moves `[A]` that keep it, if about `nodes` nodes prove them.
+    def prove(self, position: Positions, nodes: int, *, keep: bool = False) -> Proof | None:
+        """What about `nodes` nodes prove of `position` `[1]`: None where they do not suffice.
 
-        Of won positions the moves are those that win fastest as far as was searched; of others all that keep the value.
-        Nothing that was searched before has any influence.
+        Nothing that was searched before has any influence, unless `keep` builds on what the last proofs found.
 
         Raises:
             ValueError: the position is terminal.
         """
         if position["terminal"][0]:
             raise ValueError("position must not be terminal")
-        self._table[:] = np.zeros(1, kernels.ENTRY)
-        self._history[:] = 0
-        self._killers[:] = -1
         control = self._control[0]
-        control.salt, control.generation, control.nodes, control.plies = 0, 1, 0, 0
+        if not keep:
+            self.forget()
+            control.salt = 0  # or else what fits into the table would depend on how much was forgotten before
+            if control.generation == 1:
+                self._table[:] = np.zeros(1, kernels.ENTRY)
+        control.nodes = control.plies = 0
         sign = 1 if position["to_play"][0] == 0 else -1
         actions = np.flatnonzero(self.game.legal_actions(position)[0])
         children = self.game.step(np.repeat(position, len(actions)), actions)
@@ -143,9 +160,9 @@ class AlphaBeta:
         if not _prover(self.game)(*self._state, children, scores, sign, nodes):
             return None
         best = int(scores.max())
-        keep = np.zeros(self.game.num_actions, np.bool_)
-        keep[actions[scores == best]] = True
-        return float(np.sign(best)) if abs(best) >= kernels.DECISIVE else 0.0, keep
+        keeping = np.zeros(self.game.num_actions, np.bool_)
+        keeping[actions[scores == best]] = True
+        return Proof(value=_value(best), plies=self._length(best, int(position["ply"][0])), best=keeping)
 
     def score(
         self, position: Positions, depth: int, low: int = -kernels.INFINITE, high: int = kernels.INFINITE, **budget: Any
@@ -198,16 +215,19 @@ class AlphaBeta:
         """An iteration's scores for the mover as an `Analysis`."""
         control = self._control[0]
         best = int(scores.max())
-        decisive = abs(best) >= kernels.DECISIVE
         return Analysis(
             best=scores == best,
-            value=float(np.sign(best)) if decisive else best / kernels.ESTIMATE,
-            plies=kernels.WIN - abs(best) - ply if decisive and self.distance else -1,
+            value=_value(best),
+            plies=self._length(best, ply),
             proven=proven,
             depth=depth,
             nodes=int(control.nodes),
             rollout_plies=int(control.plies),
         )
+
+    def _length(self, score: int, ply: int) -> int:
+        """Plies from `ply` to the end of a game of this score, -1 where it does not tell."""
+        return kernels.WIN - abs(score) - ply if self.distance and abs(score) >= kernels.DECISIVE else -1
 
     def _run(self, *, deadline: float | None = None, nodes: int | None = None) -> None:
         """Run the kernel to the end of the search or of the budget, in slices between looks at the clock."""
@@ -239,6 +259,11 @@ class AlphaBeta:
         self._history = np.zeros((2, actions), np.int64)
         memory = (self._table, self._killers, self._history, self._control)
         self._state = (words, self._path, self._frames, order, mask, scratch, *memory)
+
+
+def _value(score: int) -> float:
+    """A score as a return, or as an estimate of one."""
+    return float(np.sign(score)) if abs(score) >= kernels.DECISIVE else score / kernels.ESTIMATE
 
 
 def _prover(game: LiftedGame) -> Any:

@@ -49,6 +49,9 @@ class SelfPlayConfig:
         opening_plies: the most such plies; their number is uniform from 1.
         prove_nodes: positions that alpha-beta may visit before a move to prove its value. Proven positions are not
             searched but learned exactly. For two-player zero-sum games without chance; 0 = no proofs.
+        hindsight_nodes: positions that alpha-beta may visit after a game for every position of it, from the last
+            backwards to the first that resists: these are learned exactly, and the outcome of earlier ones is what the
+            earliest proof says; 0 = what was played counts. As `prove_nodes`, which it needs.
         direct_generations: generations at the start that are played at the direct end, by rollouts, while the network
             knows nothing yet and asking it costs a hundred times as much.
         direct_simulations: the budget of their moves.
@@ -71,6 +74,7 @@ class SelfPlayConfig:
     opening_fraction: float = 0.5
     opening_plies: int = 4
     prove_nodes: int = 0
+    hindsight_nodes: int = 0
     direct_generations: int = 0
     direct_simulations: int = 1000
     precision: Precision = "int8"
@@ -84,7 +88,10 @@ class SelfPlayConfig:
         if self.dial.seconds is not None:
             raise ValueError(f"dial must be given in simulations in self-play, got {self.dial.seconds} s: seconds vary")
         at_least(self, 1, "fast_simulations", "games", "slots", "direct_simulations")
-        at_least(self, 0, "prove_nodes", "direct_generations", "temperature_plies", "opening_plies", "cache_megabytes")
+        at_least(self, 0, "prove_nodes", "hindsight_nodes", "direct_generations")
+        at_least(self, 0, "temperature_plies", "opening_plies", "cache_megabytes")
+        if self.hindsight_nodes and not self.prove_nodes:
+            raise ValueError(f"hindsight_nodes needs prove_nodes, got {self.hindsight_nodes} and no proofs")
         one_of(self, "precision", Precision)
         one_of(self, "strategy", SelfPlayStrategy)
         one_of(self, "target", PolicyTarget)
@@ -104,15 +111,25 @@ class ReplayConfig:
 
     Attributes:
         capacity: positions kept, the oldest leaving first.
+        window: so many of the newest positions are always learned from.
+        recent: share of the replay, of its newest positions, that is learned from once this is more than `window`: the
+            first games were played by a network that knew little, and are left behind as the replay grows.
         samples_per_position: how often a position is drawn for learning, on average, per generation's new positions.
     """
 
     capacity: int = 200_000
+    window: int = 20_000
+    recent: float = 1 / 3
     samples_per_position: float = 4.0
 
     def __post_init__(self) -> None:
-        at_least(self, 1, "capacity")
-        above_zero(self, "samples_per_position")
+        at_least(self, 1, "capacity", "window")
+        above_zero(self, "recent", "samples_per_position")
+        at_most_one(self, "recent")
+
+    def drawn(self, size: int) -> int:
+        """How many of the newest positions are learned from when the replay holds `size`."""
+        return max(self.window, round(self.recent * size))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,26 +228,20 @@ class Config:
 
 
 def quick(game: Game) -> Config:
-    """A first agent within minutes on two cores."""
-    config = _sized(game, generations=40, games=192)
-    # In so short a run games are scarce: a small network plays and learns twice as many in the time, and to learn from
-    # every move teaches more than deeper searches of some.
-    return replace(
-        config,
-        network=NetworkConfig(blocks=3, channels=32),
-        self_play=replace(config.self_play, full_fraction=1.0, dial=Dial(simulations=48)),
-        evaluation=EvaluationConfig(every=10),
-    )
+    """A first agent within ten minutes on two cores."""
+    config = _sized(game, generations=50, games=192, simulations=48)
+    # In so short a run what limits is how much can be learned from: a small network plays and learns thrice as fast.
+    return replace(config, network=NetworkConfig(blocks=3, channels=32), evaluation=EvaluationConfig(every=10))
 
 
 def standard(game: Game) -> Config:
-    """A good agent within about an hour on two cores."""
-    return _sized(game, generations=100, games=256, capacity=500_000)
+    """A good agent within about half an hour on two cores."""
+    return _sized(game, generations=75, games=256, capacity=1_000_000, simulations=64)
 
 
 def strong(game: Game) -> Config:
     """A larger network and budget, for a night."""
-    config = _sized(game, generations=300, games=512, capacity=1_000_000, simulations=256)
+    config = _sized(game, generations=300, games=512, capacity=3_000_000, simulations=128)
     return replace(config, network=NetworkConfig(blocks=6, channels=64))
 
 
@@ -246,8 +257,11 @@ def recipe(name: str, game: Game) -> Config:
     return RECIPES[name](game)
 
 
-def _sized(game: Game, *, generations: int, games: int, capacity: int = 100_000, simulations: int = 128) -> Config:
-    """A configuration that fits the game's length: it sets how long moves are drawn and how long openings are."""
+def _sized(game: Game, *, generations: int, games: int, simulations: int, capacity: int = 300_000) -> Config:
+    """A configuration that fits the game's length: it sets how long moves are drawn and how long openings are.
+
+    To learn from every move of many games teaches more than deeper searches of some.
+    """
     length = mean_length(game)
     provable = isinstance(game, LiftedGame) and game.zero_sum and not game.stochastic
     return Config(
@@ -255,10 +269,13 @@ def _sized(game: Game, *, generations: int, games: int, capacity: int = 100_000,
         workers=usable_cores(),
         self_play=SelfPlayConfig(
             dial=Dial(simulations=simulations),
+            full_fraction=1.0,
             games=games,
+            slots=96,
             temperature_plies=round(length * 0.75),
             opening_plies=max(1, min(4, round(length / 4))),
-            prove_nodes=3000 if provable else 0,
+            prove_nodes=1000 if provable else 0,
+            hindsight_nodes=10_000 if provable else 0,
         ),
         replay=ReplayConfig(capacity=capacity),
         learner=LearnerConfig(threads=max(1, usable_cores() // 2)),

@@ -134,9 +134,10 @@ def _learn(
     """
     start = time.perf_counter()
     steps = []
+    window = config.replay.drawn(len(replay))
     count = round(positions * config.replay.samples_per_position / config.learner.batch)
     for _ in range(max(count, positions > 0)):
-        batch = replay.sample(rng, config.learner.batch)
+        batch = replay.sample(rng, config.learner.batch, window)
         steps.append(optimise(fabric, module, optimizer, batch, config.learner.clip))
         meanwhile()
     return mean_losses(steps) if steps else None, time.perf_counter() - start

@@ -65,7 +65,8 @@ class Playing:
         self.search_seed, self.noise_seed = np.zeros(2, np.uint64)
         self._samples: list[Samples] = []
         self._dtype = sample_dtype(game)
-        self._simulations = self._evaluations = self._proven = 0
+        self._simulations = self._evaluations = 0
+        self._proven: list[bool] = []
         self._gaps: list[float] = []
         self.position = opening(game, config, self._rng)
         self._play_proven()
@@ -101,10 +102,9 @@ class Playing:
 
     def record(self, decisions: Decisions, row: int, simulations: int, proven: bool) -> None:
         """Remember the search that decided the current position."""
-        self._remember(decisions.policy[row], decisions.values[row], float(self.full))
+        self._remember(decisions.policy[row], decisions.values[row], float(self.full), proven)
         self._simulations += simulations
         self._evaluations += int(decisions.evaluations[row])
-        self._proven += proven
         if self.full and decisions.gap is not None:
             self._gaps.append(float(decisions.gap[row]))
 
@@ -112,6 +112,8 @@ class Playing:
         """The finished game."""
         samples = np.concatenate(self._samples)
         samples["outcome"] = self.position["returns"]
+        if self._config.hindsight_nodes:
+            self._look_back(samples)
         return PlayedGame(
             number=self._number,
             samples=samples,
@@ -120,31 +122,57 @@ class Playing:
             simulations=self._simulations,
             evaluations=self._evaluations,
             gap=float(np.nanmean(self._gaps)) if not np.isnan(self._gaps).all() else float("nan"),
-            proven=self._proven / len(samples),
+            proven=float(np.mean(self._proven)),
         )
 
     def _play_proven(self) -> None:
         """Play on by proofs, as long as there are any: each position is learned exactly, and optimal moves are drawn.
 
-        A lost position's policy is not learned: its moves are all the same.
+        Those are the fastest wins and the slowest losses: opponents that can err are given every chance to.
         """
         while self._prover is not None and not self.over:
             proof = self._prover.prove(self.position, self._config.prove_nodes)
             if proof is None:
                 return
-            value, best = proof
-            values = np.full(2, -value, np.float32)
-            values[int(self.position["to_play"][0])] = value
-            self._remember(best / best.sum(), values, float(value >= 0))
-            self._proven += 1
-            self.position = self._game.step(self.position, [self._rng.choice(np.flatnonzero(best))])
+            self._remember(proof.best / proof.best.sum(), _per_player(self.position, proof.value), 1.0, True)
+            self.position = self._game.step(self.position, [self._rng.choice(np.flatnonzero(proof.best))])
 
-    def _remember(self, policy: npt.NDArray[np.floating], values: npt.NDArray[np.float32], weight: float) -> None:
+    def _look_back(self, samples: Samples) -> None:
+        """Prove the searched positions from the last one back to the first that resists, and learn those exactly.
+
+        What was played after the earliest proven position no longer matters: its value is the outcome of all before.
+        """
+        assert self._prover is not None
+        first = len(samples)
+        while first:
+            position = samples["position"][first - 1 : first].copy()
+            proof = self._prover.prove(position, self._config.hindsight_nodes, keep=first < len(samples))
+            if proof is None:
+                break
+            first -= 1
+            self._proven[first] = True
+            samples["value"][first] = _per_player(position, proof.value)
+            samples["policy"][first], samples["weight"][first] = proof.best / proof.best.sum(), 1.0
+        if first < len(samples):
+            samples["outcome"][first:] = samples["value"][first:]
+            samples["outcome"][:first] = samples["value"][first]
+
+    def _remember(
+        self, policy: npt.NDArray[np.floating], values: npt.NDArray[np.float32], weight: float, proven: bool
+    ) -> None:
         """Add a sample of the current position; its outcome is filled in at the end."""
         sample = np.zeros(1, self._dtype)
         sample["position"], sample["policy"], sample["value"] = self.position, policy, values
         sample["weight"], sample["generation"] = weight, self._generation
         self._samples.append(sample)
+        self._proven.append(proven)
+
+
+def _per_player(position: Positions, value: float) -> npt.NDArray[np.float32]:
+    """`[2]` the mover's value of `position` `[1]` and its opposite, by player."""
+    values = np.full(2, -value, np.float32)
+    values[int(position["to_play"][0])] = value
+    return values
 
 
 def opening(game: Game, config: SelfPlayConfig, rng: np.random.Generator) -> Positions:

@@ -112,18 +112,20 @@ class Replay:
         self._next = (self._next + len(samples)) % len(self._ring)
         self._size = min(self._size + len(samples), len(self._ring))
 
-    def sample(self, rng: np.random.Generator, size: int) -> Batch:
-        """Draw `size` samples with replacement, each under a random symmetry.
+    def sample(self, rng: np.random.Generator, size: int, window: int | None = None) -> Batch:
+        """Draw `size` samples with replacement, each under a random symmetry, from the newest `window` or from all.
 
-        Samples are counted from the oldest, so that what is drawn does not depend on their place in the ring.
+        Samples are counted from the oldest of those, so that what is drawn does not depend on their place in the ring.
 
         Raises:
-            ValueError: the replay is empty.
+            ValueError: the replay is empty, or the window is.
         """
         if not self._size:
             raise ValueError("the replay must hold samples to draw from, it is empty")
-        oldest = self._next - self._size
-        samples = self._ring[(oldest + rng.integers(self._size, size=size)) % len(self._ring)]
+        if window is not None and window < 1:
+            raise ValueError(f"window must be at least 1, got {window}")
+        window = self._size if window is None else min(window, self._size)
+        samples = self._ring[(self._next - window + rng.integers(window, size=size)) % len(self._ring)]
         symmetries = rng.integers(len(self._game.action_symmetries), size=size)
         return batch_of(self._game, transform(self._game, samples, symmetries))
 

@@ -20,9 +20,6 @@ from hybrid.strategy import Strategy, Target
 from training.config import SelfPlayConfig
 from training.playing import PlayedGame, Playing
 
-_PROOF_TABLE = 13
-"""Base-2 logarithm of the entries in the table of proofs: small, for it is cleared before every proof."""
-
 
 def play_games(
     game: Game, evaluator: Evaluator | None, config: SelfPlayConfig, seed: int, generation: int, numbers: Sequence[int]
@@ -38,7 +35,7 @@ def play_games(
     if not rows:
         return
     search = Search(game, evaluator, _search_config(config), rows)
-    prover = AlphaBeta(game, distance=False, table_bits=_PROOF_TABLE) if config.prove_nodes else None
+    prover = _prover(game, config) if config.prove_nodes else None
     waiting = (Playing(game, config, prover, seed, generation, number) for number in numbers)
     playing = dict(zip(range(rows), waiting, strict=False))
     ready = list(playing)
@@ -54,6 +51,12 @@ def play_games(
             search.proceed()
             ready = [row for row in np.flatnonzero(search.finished).tolist() if row in playing]
         _move(search, ready, playing)
+
+
+def _prover(game: Game, config: SelfPlayConfig) -> AlphaBeta:
+    """What proves positions, with a table of two entries for every node of the largest proof, up to 16 MB."""
+    bits = max(config.prove_nodes, config.hindsight_nodes).bit_length() + 1
+    return AlphaBeta(game, table_bits=min(bits, 20))
 
 
 def _search_config(config: SelfPlayConfig) -> SearchConfig:

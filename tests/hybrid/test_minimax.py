@@ -201,13 +201,33 @@ def test_proofs_are_the_solver_s_and_forget_what_was_before(nodes: int) -> None:
     proofs = [prover.prove(labelled.positions[i : i + 1], nodes) for i in range(len(labelled))]
     for i, proof in enumerate(proofs):
         if proof is not None:
-            assert proof[0] == labelled.best[i]
-            assert (labelled.values[i, proof[1]] == labelled.best[i]).all()
+            assert proof.value == labelled.best[i]
+            assert (labelled.values[i, proof.best] == labelled.best[i]).all()
     assert sum(proof is not None for proof in proofs) > len(labelled) / 4
     again = [prover.prove(labelled.positions[i : i + 1], nodes) for i in reversed(range(len(labelled)))]
     for one, other in zip(proofs, reversed(again), strict=True):
         assert (one is None) == (other is None)
-        assert one is None or other is None or (one[0] == other[0] and (one[1] == other[1]).all())
+        assert one is None or other is None or (one.value == other.value and (one.best == other.best).all())
+
+
+def test_proofs_with_distances_win_fast_and_lose_slowly() -> None:
+    """The moves are those of the complete analysis, on positions of random games."""
+    game = games.load("connect_four:rows=4,columns=5")
+    prover, analyst = AlphaBeta(game), AlphaBeta(game)
+    rng = np.random.default_rng(3)
+    values = []
+    for _ in range(40):
+        position = game.initial()
+        for _ in range(rng.integers(9, 15)):
+            following = game.step(position, [rng.choice(np.flatnonzero(game.legal_actions(position)[0]))])
+            position = position if following["terminal"][0] else following
+        proof, analysis = prover.prove(position, 10**6), analyst.analyse(position)
+        assert proof is not None
+        assert analysis.proven
+        assert (proof.value, proof.plies) == (analysis.value, analysis.plies)
+        np.testing.assert_array_equal(proof.best, analysis.best)
+        values.append(proof.value)
+    assert {-1.0, 0.0, 1.0} <= set(values)
 
 
 def test_rollouts_at_the_horizon_are_averaged() -> None:

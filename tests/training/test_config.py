@@ -77,7 +77,10 @@ def test_json_that_is_no_config_is_refused(path: tuple[str, ...], value: Any, me
         (SelfPlayConfig, {"full_fraction": 1.5}, "full_fraction must be between 0 and 1, got 1.5"),
         (SelfPlayConfig, {"games": 0}, "games must be at least 1, got 0"),
         (SelfPlayConfig, {"temperature": 0.0}, "temperature must be positive"),
+        (SelfPlayConfig, {"hindsight_nodes": 10}, "hindsight_nodes needs prove_nodes, got 10 and no proofs"),
         (ReplayConfig, {"capacity": 0}, "capacity must be at least 1, got 0"),
+        (ReplayConfig, {"recent": 0.0}, "recent must be positive, got 0.0"),
+        (ReplayConfig, {"recent": 1.5}, "recent must be between 0 and 1, got 1.5"),
         (LearnerConfig, {"batch": 0}, "batch must be at least 1, got 0"),
         (LearnerConfig, {"ema_decay": 1.0}, "ema_decay must be below 1, got 1.0"),
         (LearnerConfig, {"outcome_weight": 2.0}, "outcome_weight must be between 0 and 1, got 2.0"),
@@ -90,6 +93,11 @@ def test_json_that_is_no_config_is_refused(path: tuple[str, ...], value: Any, me
 def test_values_out_of_range_are_refused(kind: type, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         kind(**options)
+
+
+def test_the_window_is_a_share_of_the_replay_but_never_too_small() -> None:
+    replay = ReplayConfig(window=1000, recent=0.25)
+    assert [replay.drawn(size) for size in (0, 500, 4000, 4004, 100_000)] == [1000, 1000, 1000, 1001, 25_000]
 
 
 def test_configurations_are_frozen() -> None:

@@ -136,6 +136,22 @@ def test_sampling_is_seeded_and_outlives_storage(tmp_path: Path) -> None:
     assert other.weight.tobytes() != first.weight.tobytes()
 
 
+def test_a_window_holds_the_newest() -> None:
+    """Also where the ring has gone round; the same draws meet a replay that has forgotten all that is older."""
+    game = games.load("connect_four")
+    replay, small = Replay(game, 30), Replay(game, 7)
+    samples = random_samples(game, 50)
+    samples["weight"] = np.arange(50)
+    for one in (replay, small):
+        one.insert(samples)
+    drawn = replay.sample(np.random.default_rng(7), 200, 7)
+    assert set(drawn.weight.tolist()) == set(range(43, 50))
+    assert drawn.weight.tobytes() == small.sample(np.random.default_rng(7), 200).weight.tobytes()
+    assert set(replay.sample(np.random.default_rng(7), 2000, 99).weight.tolist()) == set(range(20, 50))
+    with pytest.raises(ValueError, match="window must be at least 1, got 0"):
+        replay.sample(np.random.default_rng(7), 1, 0)
+
+
 def test_what_cannot_be_learned_from_is_refused() -> None:
     game = games.load("tic_tac_toe")
     replay = Replay(game, 4)

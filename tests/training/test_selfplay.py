@@ -220,6 +220,29 @@ def test_proven_positions_are_learned_exactly(name: str) -> None:
     assert fingerprint(played(name, prove_nodes=300, games=8, slots=3)) == fingerprint(result)
 
 
+def test_hindsight_learns_what_proofs_say_of_the_moves_before() -> None:
+    """From the earliest proof on all is the exhaustive solver's, and its value is the outcome of what was before."""
+    name = "connect_four:rows=4,columns=5"
+    game = games.load(name)
+    solver = ExhaustiveSolver(game)
+    plain = played(name, prove_nodes=30)
+    result = played(name, prove_nodes=30, hindsight_nodes=3000)
+    assert np.mean([one.proven for one in result]) > np.mean([one.proven for one in plain]) + 0.1
+    for one, before in zip(result, plain, strict=True):
+        np.testing.assert_array_equal(one.samples["position"], before.samples["position"])
+        positions = np.ascontiguousarray(one.samples["position"]).astype(game.dtype)
+        truth = solver.action_values(positions)
+        value = np.nanmax(truth, axis=1)
+        exact = one.samples["value"][np.arange(len(positions)), positions["to_play"]] == value
+        exact &= ~(one.samples["policy"] * (truth < value[:, None])).any(axis=1)
+        first = len(exact) - int(np.logical_and.accumulate(exact[::-1]).sum())
+        assert len(exact) - first >= one.proven * len(exact) - 1e-6 > 0
+        earliest = len(exact) - round(one.proven * len(exact))
+        assert (one.samples["outcome"][: earliest + 1] == one.samples["value"][earliest]).all()
+        assert (one.samples["outcome"][earliest:] == one.samples["value"][earliest:]).all()
+    assert fingerprint(played(name, prove_nodes=30, hindsight_nodes=3000, slots=3)) == fingerprint(result)
+
+
 def test_proofs_are_refused_where_there_are_none() -> None:
     with pytest.raises(ValueError, match="without chance"):
         played("pig", prove_nodes=10)
