@@ -29,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "game", type=str | None, nargs="?", default=None, help="such as connect_four; not with --resume"
     )
     parser.add_argument(
-        "--recipe", type=str, choices=list(RECIPES), default="standard", help="what the other options start from"
+        "--recipe", choices=list(RECIPES), default="standard", help="what the other options start from"
     )
     parser.add_argument("--run", type=Path | None, default=None, metavar="FOLDER", help="a new run folder")
     parser.add_argument(
