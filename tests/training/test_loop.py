@@ -21,7 +21,9 @@ import games
 from eval.match import play
 from games import Game
 from hybrid import agents, checkpoint
+from hybrid.checkpoint import path_of
 from hybrid.dial import Dial
+from tests.training.conftest import TINY
 from tests.training.test_replay import Payload
 from tests.training.test_workers import gone
 from training.config import Config, to_json
@@ -261,16 +263,22 @@ def workers_of(process: int) -> list[int]:
 
 
 def killed_and_resumed(run: Path, kills: int, rng: random.Random) -> int:
-    """Train in `run`, killed `kills` times at random moments; returns how many kills met a training that had begun."""
+    """Train in `run`, killed `kills` times at random moments; returns how many kills met a training that had begun.
+
+    Moments are counted from a random generation's end, so that they lie within the training however slow the machine.
+    """
     begin = time.monotonic()
     assert start(run.with_name("whole"), "train").wait() == 0
-    duration = time.monotonic() - begin
+    generation = (time.monotonic() - begin) / TINY.generations
     met = 0
     for _ in range(kills):
         process = go_on(run)
+        done = rng.randrange(TINY.generations)
+        while process.poll() is None and not (path_of(run, done) if done else run / "config.json").exists():
+            time.sleep(0.01)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=rng.uniform(0.2, 0.9) * duration)
-        met += process.poll() is None and (run / "config.json").exists()
+            process.wait(timeout=rng.uniform(0.0, 0.5) * generation)
+        met += process.poll() is None
         workers = workers_of(process.pid)
         process.kill()
         process.wait()
