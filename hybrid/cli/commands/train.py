@@ -28,9 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "game", type=str | None, nargs="?", default=None, help="such as connect_four; not with --resume"
     )
-    parser.add_argument(
-        "--recipe", choices=list(RECIPES), default="standard", help="what the other options start from"
-    )
+    parser.add_argument("--recipe", choices=list(RECIPES), default="standard", help="what the other options start from")
     parser.add_argument("--run", type=Path | None, default=None, metavar="FOLDER", help="a new run folder")
     parser.add_argument(
         "--resume", type=Path | None, default=None, metavar="RUN", help="go on with this run, as it was"
