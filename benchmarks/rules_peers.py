@@ -11,8 +11,9 @@ legal actions and observation; `openspiel-bare` leaves the observations out.
 
 import random
 import sys
-import time
 from collections.abc import Callable
+
+from peers import answer
 
 
 def pgx_run(name: str, batch: int, steps: int) -> Callable[[], None]:
@@ -66,11 +67,7 @@ def main() -> None:
     library, name, batch, steps = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     openspiel = library.startswith("openspiel")
     run = openspiel_run(name, batch, steps, library == "openspiel") if openspiel else pgx_run(name, batch, steps)
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        began = time.process_time()
-        run()
-        print(batch * steps / (time.process_time() - began), flush=True)
+    answer(run, batch * steps)
 
 
 if __name__ == "__main__":

@@ -9,15 +9,14 @@ observations. With `--openspiel` and `--pgx PYTHON` (an interpreter that has pgx
 
 import argparse
 import statistics
-import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
+from peers import Peer
 
 import games
 
@@ -59,34 +58,6 @@ def run(game: games.Game, batch: int, steps: int, times: Counter[str]) -> float:
     return batch * steps / (time.process_time() - began)
 
 
-class Peer:
-    """Another library's random play in a process of its own (`rules_peers.py`)."""
-
-    def __init__(self, python: str, library: str, game: str, batch: int, steps: int) -> None:
-        script = Path(__file__).with_name("rules_peers.py")
-        command = [python, str(script), library, game, str(batch), str(steps)]
-        self.name = library
-        self._process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._answer()
-
-    def run(self) -> float:
-        """Steps per second of one run."""
-        assert self._process.stdin is not None
-        print("run", file=self._process.stdin, flush=True)
-        return float(self._answer())
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.communicate()
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise ValueError(f"{self.name} ended without an answer")
-        return line
-
-
 def peers(game: str, arguments: argparse.Namespace) -> list[Peer]:
     """The other libraries asked for, ready to run `game`."""
     wanted = [("openspiel", sys.executable, game), ("openspiel-bare", sys.executable, game)] * arguments.openspiel
@@ -95,7 +66,9 @@ def peers(game: str, arguments: argparse.Namespace) -> list[Peer]:
     # OpenSpiel from Python is slow: a tenth of the steps.
     steps = {"pgx": arguments.steps}
     return [
-        Peer(python, library, name, arguments.batch, steps.get(library, max(1, arguments.steps // 10)))
+        Peer(
+            python, "rules_peers.py", library, name, arguments.batch, steps.get(library, max(1, arguments.steps // 10))
+        )
         for library, python, name in wanted
     ]
 

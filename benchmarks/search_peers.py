@@ -11,8 +11,9 @@ the model two constant tensors.
 
 import random
 import sys
-import time
 from collections.abc import Callable
+
+from peers import answer
 
 COLUMNS, HEIGHT, PLIES = 7, 7, 6
 """Columns, bits a column (six cells and an empty one), random plies before a search."""
@@ -121,11 +122,7 @@ def main() -> None:
         run = mctx_run(trees, simulations)
     else:
         run = gumbel_run(trees, simulations, "PUCT" if library == "gumbel-mcts" else "GumbelDense")
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        began = time.process_time()
-        run()
-        print(trees * simulations / (time.process_time() - began), flush=True)
+    answer(run, trees * simulations)
 
 
 if __name__ == "__main__":

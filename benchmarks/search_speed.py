@@ -5,18 +5,17 @@ one tree with one random rollout a simulation, from the empty board (the direct 
 that knows nothing. With `--openspiel` OpenSpiel's C++ MCTSBot runs the first beside ours. Seconds are those of the
 process on its processor, so that other work on the machine weighs less. With `--mctx PYTHON` and `--gumbel PYTHON`,
 interpreters that have mctx with pgx, and gumbel-mcts, the second is measured there too, by `search_peers.py`, in turns
-with ours. mctx copies its trees at every simulation on a CPU, so that its run takes a minute: see `--trees`.
+with ours. On a CPU mctx's time per simulation grows with its trees, so that its run takes a minute: see `--trees`.
 """
 
 import argparse
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
+from peers import Peer
 
 import games
 from hybrid.dial import Dial
@@ -69,33 +68,6 @@ def openspiel(simulations: int, trees: int = 5) -> float:
     return trees * simulations / (time.process_time() - began)
 
 
-class Peer:
-    """Another library's search in a process of its own (`search_peers.py`)."""
-
-    def __init__(self, python: str, library: str, trees: int, simulations: int) -> None:
-        script = Path(__file__).with_name("search_peers.py")
-        command = [python, str(script), library, str(trees), str(simulations)]
-        self._process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._answer()
-
-    def run(self) -> float:
-        """Simulations per second of one run."""
-        assert self._process.stdin is not None
-        print("run", file=self._process.stdin, flush=True)
-        return float(self._answer())
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.communicate()
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise ValueError(f"{self._process.args!r} ended without an answer")
-        return line
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -116,7 +88,7 @@ def main() -> None:
         contenders[f"null evaluator, {trees} trees"] = partial(null, count, trees)
         for library, python in libraries.items():
             if python is not None:
-                peers.append(Peer(python, library, trees, count))
+                peers.append(Peer(python, "search_peers.py", library, trees, count))
                 contenders[f"{library}, {trees} trees"] = peers[-1].run
     direct(2)
     null(2, 1)  # the kernels are compiled

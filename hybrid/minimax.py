@@ -125,7 +125,6 @@ class AlphaBeta:
             raise ValueError("position must not be terminal")
         deadline = None if seconds is None else time.perf_counter() + seconds
         self._control["nodes"] = self._control["plies"] = 0
-        mover = int(position["to_play"][0])
         scores = np.zeros(self.game.num_actions, np.int64)
         scores[~self.game.legal_actions(position)[0]] = -kernels.INFINITE
         proven, done = False, 0
@@ -134,7 +133,7 @@ class AlphaBeta:
             if not complete:
                 break
             done += 1
-        return self._report(scores, mover, int(position["ply"][0]), proven, done)
+        return self._report(scores, int(position["ply"][0]), proven, done)
 
     def prove(self, position: Positions, nodes: int, *, keep: bool = False) -> Proof | None:
         """What about `nodes` nodes prove of `position` `[1]`: None where they do not suffice.
@@ -211,7 +210,7 @@ class AlphaBeta:
         # With distances, open moves cannot win sooner; without, they may yet turn out equally good.
         return scores, all_resolved or (self.distance and best >= kernels.DECISIVE), True
 
-    def _report(self, scores: npt.NDArray[np.int64], mover: int, ply: int, proven: bool, depth: int) -> Analysis:
+    def _report(self, scores: npt.NDArray[np.int64], ply: int, proven: bool, depth: int) -> Analysis:
         """An iteration's scores for the mover as an `Analysis`."""
         control = self._control[0]
         best = int(scores.max())

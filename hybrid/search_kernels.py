@@ -8,7 +8,7 @@ from typing import Any
 from numba import boolean, float32, float64, int32, int64, uint8, uint64, void
 
 from games.compile import compiled, entry
-from hybrid import root_kernels, tree_kernels
+from hybrid import root_kernels, row_kernels, tree_kernels
 from hybrid.selection_kernels import SELECTION, descend_factory
 from hybrid.tree import tree_type
 
@@ -23,7 +23,7 @@ class Kernels:
         tree = tree_type()
         rows, nodes, seeds, flags = int64[::1], int32[::1], uint64[::1], uint8[::1]
         table, returns, legal = float32[:, ::1], float32[:, ::1], boolean[:, ::1]
-        loops, build = tree_kernels, _build
+        loops, build = row_kernels, _build
         self.plant = build(loops.plant_rows, tree, rows, seeds, flags)
         states = (int32[::1], boolean[::1], int64[::1], int64[::1])
         self.unfinished = build(loops.unfinished_rows, *states, int64, rows, int64[::1], result=int64)
@@ -36,7 +36,7 @@ class Kernels:
         self.expand = build(loops.expand_rows, tree, rows, nodes, legal, table, returns, float64, result=boolean)
         self.backup = build(loops.backup_rows, tree, rows, nodes, int64, boolean, int64[::1], boolean[::1])
         self.rollout_seeds = build(loops.rollout_seeds, rows, seeds, rows, seeds)
-        self.reroot = build(loops.reroot, tree, int64, int64, nodes, result=int64, allocates=True)
+        self.reroot = build(tree_kernels.reroot, tree, int64, int64, nodes, result=int64, allocates=True)
         self.diagnose = build(root_kernels.diagnose, tree, int64, SELECTION, float64[::1], float64[::1], allocates=True)
         statistics = (table, int64[:, ::1], float64[:, ::1], float64[:, ::1], table)
         results = (table, int64[::1], table, float64[::1], float64[::1])
@@ -51,7 +51,7 @@ class ChanceKernels:
     def __init__(self) -> None:
         self.select = _select(stochastic=True)
         self.reveal = _build(
-            tree_kernels.reveal_rows, tree_type(), int64[::1], int32[::1], float64[:, ::1], int64, int32[::1]
+            row_kernels.reveal_rows, tree_type(), int64[::1], int32[::1], float64[:, ::1], int64, int32[::1]
         )
 
 
@@ -72,7 +72,7 @@ def _build(function: Any, *arguments: Any, result: Any = void, allocates: bool =
 
 
 def _select(*, stochastic: bool) -> Any:
-    function = tree_kernels.select_factory(descend_factory(stochastic), NODES if stochastic else 1)
+    function = row_kernels.select_factory(descend_factory(stochastic), NODES if stochastic else 1)
     counters = (int64[::1], int64[::1], uint64[::1])
     found = (int64[::1], int32[::1], int64[::1], boolean[::1])
     return _build(function, tree_type(), int64[::1], SELECTION, float64[::1], int64, *counters, *found, result=int64)

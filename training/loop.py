@@ -23,11 +23,12 @@ from hybrid.checkpoint import Checkpoint, path_of
 from hybrid.network_config import NetworkShape
 from hybrid.runtime import calibrate
 from training import state, tensorboard
-from training.config import Config, mean_length, to_json
+from training.config import Config, to_json
 from training.evaluation import evaluate
 from training.learner import Learner, Losses, mean_losses, optimise, torch_threads
 from training.playing import opening
 from training.progress import Observer, Report, summarise
+from training.recipes import mean_length
 from training.replay import Replay
 from training.seeds import Purpose, generator
 from training.workers import Workers

@@ -54,7 +54,7 @@ def play_games(
 
 
 def _prover(game: Game, config: SelfPlayConfig) -> AlphaBeta:
-    """What proves positions, with a table of two entries for every node of the largest proof, up to 16 MB."""
+    """What proves positions, with a table of two to four entries for a node of the largest proof, up to 16 MB."""
     bits = max(config.prove_nodes, config.hindsight_nodes).bit_length() + 1
     return AlphaBeta(game, table_bits=min(bits, 20))
 

@@ -11,16 +11,15 @@ import pytest
 import games
 from hybrid.dial import Dial
 from training.config import (
-    RECIPES,
     Config,
     EvaluationConfig,
     LearnerConfig,
     ReplayConfig,
     SelfPlayConfig,
     from_json,
-    recipe,
     to_json,
 )
+from training.recipes import RECIPES, recipe
 
 
 @pytest.mark.parametrize("name", RECIPES)

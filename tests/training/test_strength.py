@@ -12,8 +12,8 @@ from games import Positions
 from hybrid import agents
 from hybrid.agent import Agent
 from tests.minimax_reference import solver
-from training.config import recipe
 from training.loop import train
+from training.recipes import recipe
 
 
 @pytest.mark.full

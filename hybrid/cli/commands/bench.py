@@ -57,7 +57,8 @@ def run(
     """Measure and show."""
     from games import load
     from hybrid.dial import Dial
-    from training.config import SelfPlayConfig, usable_cores
+    from training.config import SelfPlayConfig
+    from training.recipes import usable_cores
 
     rules = load(game)
     agent = _untrained(rules, blocks, channels, seed)
@@ -117,7 +118,7 @@ def _untrained(game: Game, blocks: int, channels: int, seed: int) -> Checkpoint:
 def _limit(agent: Checkpoint, precision: Precision, seconds: float) -> Limit:
     """How fast the agent's network runs by itself: one call on all cores or one on each, whichever is faster."""
     from hybrid.throughput import limit
-    from training.config import usable_cores
+    from training.recipes import usable_cores
 
     ways = {(1, usable_cores()), (usable_cores(), 1)}
     tried = [

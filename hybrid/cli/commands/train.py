@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `hybrid train`: its own and every field of `training.config.Config`."""
-    from training.config import RECIPES, Config
+    from training.config import Config
+    from training.recipes import RECIPES
 
     parser.add_argument(
         "game", type=str | None, nargs="?", default=None, help="such as connect_four; not with --resume"
@@ -39,7 +40,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def defaults(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:
     """The defaults that the command line implies: those of its recipe for its game, or the resumed run's own."""
-    from training.config import recipe, to_json
+    from training.config import to_json
+    from training.recipes import recipe
 
     shown = [argument for argument in arguments if not argument.startswith(("-h", "--help", "--print_config"))]
     options = parser.parse_args(shown)

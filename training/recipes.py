@@ -1,0 +1,81 @@
+"""The recipes: configurations of training runs that fit a game, by what they are for."""
+
+from __future__ import annotations
+
+import os
+import types
+import typing
+from dataclasses import replace
+
+import numpy as np
+
+from games import Game, LiftedGame
+from hybrid.dial import Dial
+from hybrid.network_config import NetworkConfig
+from training.config import Config, EvaluationConfig, LearnerConfig, ReplayConfig, SelfPlayConfig
+
+
+def quick(game: Game) -> Config:
+    """A first agent: for Connect Four within ten minutes on two cores."""
+    config = _sized(game, generations=50, games=192, simulations=48)
+    # In so short a run a small network wins: a generation of it takes half the time.
+    return replace(config, network=NetworkConfig(blocks=3, channels=32), evaluation=EvaluationConfig(every=10))
+
+
+def standard(game: Game) -> Config:
+    """A good agent: for Connect Four within about half an hour on two cores."""
+    return _sized(game, generations=75, games=256, capacity=1_000_000, simulations=64)
+
+
+def strong(game: Game) -> Config:
+    """A larger network and budget: a day or so on two cores, which nobody has measured."""
+    config = _sized(game, generations=300, games=512, capacity=3_000_000, simulations=128)
+    return replace(config, network=NetworkConfig(blocks=6, channels=64))
+
+
+RECIPES: typing.Mapping[str, typing.Callable[[Game], Config]] = types.MappingProxyType(
+    {"quick": quick, "standard": standard, "strong": strong}
+)
+
+
+def recipe(name: str, game: Game) -> Config:
+    """The recipe called `name`, for `game`. Raises ValueError if there is none."""
+    if name not in RECIPES:
+        raise ValueError(f"unknown recipe {name!r}: known are {', '.join(RECIPES)}")
+    return RECIPES[name](game)
+
+
+def _sized(game: Game, *, generations: int, games: int, simulations: int, capacity: int = 300_000) -> Config:
+    """A configuration that fits the game's length: it sets how long moves are drawn and how long openings are.
+
+    To learn from every move of many games teaches more than deeper searches of some.
+    """
+    length = mean_length(game)
+    provable = isinstance(game, LiftedGame) and game.zero_sum and not game.stochastic
+    return Config(
+        generations=generations,
+        workers=usable_cores(),
+        self_play=SelfPlayConfig(
+            dial=Dial(simulations=simulations),
+            full_fraction=1.0,
+            games=games,
+            slots=96,
+            temperature_plies=round(length * 0.75),
+            opening_plies=max(1, min(4, round(length / 4))),
+            prove_nodes=1000 if provable else 0,
+            hindsight_nodes=10_000 if provable else 0,
+        ),
+        replay=ReplayConfig(capacity=capacity),
+        learner=LearnerConfig(threads=max(1, usable_cores() // 2)),
+    )
+
+
+def mean_length(game: Game, samples: int = 256) -> float:
+    """Mean plies of `samples` seeded random games."""
+    _, plies = game.rollout(game.initial(samples), np.arange(samples, dtype=np.uint64))
+    return float(plies.mean())
+
+
+def usable_cores() -> int:
+    """Processor cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
