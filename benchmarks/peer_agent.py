@@ -91,8 +91,20 @@ def network(config: Config) -> Any:
 
 
 def fresh(config: Config) -> Model:
-    """An untrained network."""
-    return network(config).init(jax.random.PRNGKey(config.seed), jnp.zeros((2, *PLANES)), True)
+    """An untrained network.
+
+    Haiku begins the moving variances at 0, with which an untrained network, as the example's first games have it, would
+    multiply by 300 at every normalisation and know but one move; here they begin at 1.
+    """
+    params, state = network(config).init(jax.random.PRNGKey(config.seed), jnp.zeros((2, *PLANES)), True)
+    begun = {
+        module: {
+            name: jnp.ones_like(array) if module.endswith("var_ema") and name == "average" else array
+            for name, array in named.items()
+        }
+        for module, named in state.items()
+    }
+    return params, begun
 
 
 def search(config: Config, model: Model, key: Any, states: Any, simulations: int, gumbel_scale: float) -> Any:

@@ -37,6 +37,8 @@ class Player:
     """Chooses moves with one network and a fixed number of simulations, 0 for the network's own best move."""
 
     def __init__(self, checkpoint: Checkpoint, simulations: int) -> None:
+        if simulations < 0:
+            raise ValueError(f"simulations must not be negative, got {simulations}")
         self.simulations = simulations
         self._model = checkpoint.model
         self._compiled = jax.jit(_chooser(checkpoint, simulations))
@@ -100,11 +102,10 @@ def calibrated(checkpoint: Checkpoint, budget: float, tell: Tell) -> Player:
 class Engine:
     """One board, and the answers to GTP's commands."""
 
-    def __init__(self, make: Callable[[], Player]) -> None:
-        """`make` is called when the first move is asked for, so that the program answers at once when started."""
+    def __init__(self, player: Player) -> None:
         self.spent: list[float] = []
         self.ended = False
-        self._make, self._player = make, None  # type: Callable[[], Player], Player | None
+        self._player = player
         self._columns: list[int] = []
         self._commands: dict[str, Callable[[list[str]], str]] = {
             "protocol_version": lambda _: "2",
@@ -154,9 +155,6 @@ class Engine:
         return ""
 
     def _genmove(self, words: list[str]) -> str:
-        if self._player is None:
-            self._player = self._make()
-            self._player.choose([])
         began = time.perf_counter()
         name = str(self._player.choose(self._columns) + 1)
         self.spent.append(time.perf_counter() - began)
@@ -181,13 +179,13 @@ def main() -> None:
             with arguments.log.open("a") as file:
                 print(text, file=file)
 
-    def make() -> Player:
-        if arguments.simulations is not None:
-            return Player(checkpoint, arguments.simulations)
-        return calibrated(checkpoint, arguments.time_per_move, tell)
-
     tell(f"iteration {checkpoint.iteration}, {checkpoint.seconds:.1f} s of training: {checkpoint.config}")
-    engine = Engine(make)
+    if arguments.time_per_move is None:
+        player = Player(checkpoint, arguments.simulations)
+    else:
+        player = calibrated(checkpoint, arguments.time_per_move, tell)
+    player.choose([])  # compiled before the first answer, so that no move's time has to do with it
+    engine = Engine(player)
     for line in sys.stdin:
         print(engine.answer(line), end="", flush=True)
         if engine.ended:
