@@ -25,7 +25,7 @@ from peer_agent import ENVIRONMENT, Checkpoint, load, network, search
 COLUMNS, HEIGHT = 7, 6
 TRIED = ((), (3, 3, 2), (3, 3, 3, 2, 4, 2, 0, 6))
 """Positions, as columns played, that the time of a move is measured in."""
-REPEATS, ROUNDS, FIRST = 5, 6, 16
+REPEATS, ROUNDS, FIRST = 5, 9, 16
 """Moves in each of them, and how many numbers of simulations are tried, the first of them."""
 CLOSE = 0.9
 """The share of the time that a number of simulations has to use for the search for it to end."""
