@@ -1,4 +1,5 @@
-"""Playing many games at once: all positions in which one agent is to move are decided in one call.
+"""Playing many games at once: all positions in which one agent is to move are decided in one call, those of agents that
+share a network in the same batches.
 
 Shapes: B games at once, P players.
 """
@@ -15,7 +16,8 @@ from eval.records import Cost, Record, derive
 from games import Positions
 from games.chance import awaits, draw
 from games.rules import Game
-from hybrid.agent import Agent
+from hybrid import together
+from hybrid.agent import Agent, Decisions
 
 _CHANCE = -1
 """In place of the number of an agent, where chance moves."""
@@ -111,7 +113,7 @@ def _opened(game: Game, opening: Sequence[int]) -> Positions:
 def _decide(
     game: Game, agents: Sequence[Agent], live: Sequence[_Live], positions: Positions, memory: bool
 ) -> npt.NDArray[np.int64]:
-    """Everyone's moves `[B]`, one call for each agent, and chance's; moves and costs are added to `live`."""
+    """Everyone's moves `[B]`, all agents deciding together, and chance's; moves and costs are added to `live`."""
     seats = positions["to_play"].astype(np.int64)
     nature = np.flatnonzero(awaits(game, positions))
     movers = np.array([(*one.fixture.seats, _CHANCE)[seat] for one, seat in zip(live, seats, strict=True)])
@@ -122,20 +124,33 @@ def _decide(
         actions[nature] = draw(game, positions[nature], seeds[nature] / 2.0**64)
         for row in nature.tolist():
             live[row].moves.append(int(actions[row]))
-    for mover in np.setdiff1d(movers, _CHANCE):
-        rows = np.flatnonzero(movers == mover)
-        decisions = agents[mover].decide(positions[rows], seeds[rows], games=sides[rows] if memory else None)
-        actions[rows] = _allowed(game, agents[mover].name, positions[rows], decisions.actions)
+    places = [np.flatnonzero(movers == mover) for mover in np.setdiff1d(movers, _CHANCE)]
+    requests = [
+        together.Request(
+            agent=agents[movers[rows[0]]],
+            positions=positions[rows],
+            seeds=seeds[rows],
+            games=sides[rows] if memory else None,
+        )
+        for rows in places
+    ]
+    for rows, request, decisions in zip(places, requests, together.decide(requests), strict=True):
+        actions[rows] = _allowed(game, request.agent.name, request.positions, decisions.actions)
         for k, row in enumerate(rows.tolist()):
             live[row].moves.append(int(actions[row]))
-            before = live[row].costs[seats[row]]
-            live[row].costs[seats[row]] = Cost(
-                evaluations=before.evaluations + int(decisions.evaluations[k]),
-                plies=before.plies + int(decisions.plies[k]),
-                seconds=before.seconds + float(decisions.seconds[k]),
-                moves=before.moves + 1,
-            )
+            seat = seats[row]
+            live[row].costs[seat] = _added(live[row].costs[seat], decisions, k)
     return actions
+
+
+def _added(before: Cost, decisions: Decisions, row: int) -> Cost:
+    """What a side has spent, one more decision included."""
+    return Cost(
+        evaluations=before.evaluations + int(decisions.evaluations[row]),
+        plies=before.plies + int(decisions.plies[row]),
+        seconds=before.seconds + float(decisions.seconds[row]),
+        moves=before.moves + 1,
+    )
 
 
 def _allowed(game: Game, name: str, positions: Positions, actions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -76,7 +76,7 @@ def run(
     anchor: str | None = None,
     anchor_elo: float = 0.0,
     progress: Callable[[Progress], None] | None = None,
-    loader: Loader = hybrid_agents.load,
+    loader: Loader = hybrid_agents.load_all,
 ) -> Results:
     """Play what is missing of `plan` in the store at `path`, and return all games of its agents.
 
@@ -100,7 +100,7 @@ def run(
         raise ValueError(f"agents must be at least {game.players}, the game's players, got {len(plan.agents)}")
     if anchor is not None and anchor not in plan.agents:
         raise ValueError(f"anchor must be one of the agents {', '.join(plan.agents)}, got {anchor!r}")
-    resolved = [resolve(spec) if loader is hybrid_agents.load else (spec, "") for spec in plan.agents]
+    resolved = [resolve(spec) if loader is hybrid_agents.load_all else (spec, "") for spec in plan.agents]
     with Store(path, game.spec) as store:
         for name in ("seed", "opening_plies"):
             store.require(name, getattr(plan, name))

@@ -18,8 +18,8 @@ from games import load as load_game
 from games.rules import Game
 from hybrid.agent import Agent
 
-Loader = Callable[[str, Game], Agent]
-"""Makes an agent from its spec, as `hybrid.agents.load`; a function at the top of a module, for other processes."""
+Loader = Callable[[Sequence[str], Game], list[Agent]]
+"""Makes agents from specs, as `hybrid.agents.load_all`; a function at the top of a module, for other processes."""
 
 
 class Queue(Protocol):
@@ -51,7 +51,7 @@ class Crew:
         Agents have no memory from move to move there: a game depends on nothing but its seed.
         """
         game = load_game(self.game)
-        agents = {number: self.loader(spec, game) for number, spec in self.agents.items()}
+        agents = dict(zip(self.agents, self.loader(list(self.agents.values()), game), strict=True))
         anyone = next(iter(agents.values()))
         seated: Sequence[Agent] = [agents.get(number, anyone) for number in range(max(agents) + 1)]
         return lambda fixtures: play_fixtures(game, seated, fixtures, concurrent=self.concurrent)

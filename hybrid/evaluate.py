@@ -6,22 +6,26 @@ mover, and the evaluator alone rotates the one into the other.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 import numpy as np
 
 from games import Game, Positions
+from hybrid import checkpoint as checkpoints
 from hybrid.checkpoint import Checkpoint
 from hybrid.runtime import Backend, Floats, OnnxRuntime, OpenVino, Runtime
 
 Precision = Literal["float", "int8"]
+Judged = tuple[Floats, Floats]
+"""What an evaluator says of positions `[B]`: policy logits `[B, A]` over all actions and values per player `[B, P]`."""
 
 
 class Evaluator(Protocol):
     """Judges positions."""
 
-    def __call__(self, positions: Positions) -> tuple[Floats, Floats]:
-        """Policy logits `[B, A]` over all actions and values per player `[B, P]` in [-1, 1], both new arrays."""
+    def __call__(self, positions: Positions) -> Judged:
+        """Logits `[B, A]` and values `[B, P]` in [-1, 1], both new arrays."""
 
 
 class UniformEvaluator:
@@ -30,7 +34,7 @@ class UniformEvaluator:
     def __init__(self, game: Game) -> None:
         self._sizes = game.num_actions, game.players
 
-    def __call__(self, positions: Positions) -> tuple[Floats, Floats]:
+    def __call__(self, positions: Positions) -> Judged:
         actions, players = self._sizes
         return np.zeros((len(positions), actions), np.float32), np.zeros((len(positions), players), np.float32)
 
@@ -42,7 +46,7 @@ class NetworkEvaluator:
         self.evaluations = 0
         self._game, self._runtime = game, runtime
 
-    def __call__(self, positions: Positions) -> tuple[Floats, Floats]:
+    def __call__(self, positions: Positions) -> Judged:
         self.evaluations += len(positions)
         logits, values = self._runtime.run(self._game.observe(positions))
         return logits, per_player(values, positions["to_play"])
@@ -68,6 +72,22 @@ def load_evaluator(
     """The evaluator of a checkpoint made for `game`; the options and errors are those of `load_runtime`."""
     runtime = load_runtime(checkpoint, device=device, threads=threads, backend=backend, precision=precision)
     return NetworkEvaluator(game, runtime)
+
+
+class Evaluators:
+    """The evaluators of checkpoints, each made once: agents that ask the same network can be answered in one batch."""
+
+    def __init__(self, game: Game) -> None:
+        self._game = game
+        self._made: dict[tuple[Path, str], NetworkEvaluator] = {}
+
+    def of(self, path: str, device: str) -> NetworkEvaluator:
+        """The evaluator of the run or checkpoint at `path`; errors are those of loading it."""
+        file = checkpoints.find(path)
+        key = (file.resolve(), device)
+        if key not in self._made:
+            self._made[key] = load_evaluator(self._game, checkpoints.load(file, self._game), device=device)
+        return self._made[key]
 
 
 def load_runtime(

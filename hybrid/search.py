@@ -10,6 +10,8 @@ no network values a chance node. Where no network has to be asked, whole searche
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +20,7 @@ from games import Game, LiftedGame, Positions
 from games.chance import awaits
 from hybrid import direct
 from hybrid.agent import Decisions, Root, require_movers
-from hybrid.evaluate import Evaluator, UniformEvaluator
+from hybrid.evaluate import Evaluator, Judged, UniformEvaluator
 from hybrid.forest import Forest
 from hybrid.search_config import SearchConfig
 from hybrid.search_kernels import NODES, chance_kernels, kernels
@@ -31,6 +33,25 @@ _CHUNK = 4096
 """Simulations that the direct end runs in one kernel call, and the room that is made at once, at most."""
 _UNLIMITED = 2**40
 """The budget of a search that only time ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaves:
+    """Where the descents of one round ended: L leaves, U of them not solved.
+
+    Attributes:
+        rows: `[L]` the trees.
+        nodes: `[L]` the leaves.
+        unsolved: `[U]` which of them have to be judged and expanded.
+        simulations: `[U]` the number of the simulation that came there.
+        positions: `[U]`.
+    """
+
+    rows: npt.NDArray[np.int64]
+    nodes: npt.NDArray[np.int32]
+    unsolved: npt.NDArray[np.int64]
+    simulations: npt.NDArray[np.int64]
+    positions: Positions
 
 
 class Search:
@@ -138,6 +159,24 @@ class Search:
 
     def advance(self) -> None:
         """Run one simulation (`parallel_leaves` at once), or expand the root, in every unfinished row."""
+        leaves = self.descend()
+        if self.evaluator is not None and len(leaves.positions):
+            self.ascend(leaves, self.evaluator(leaves.positions))
+        else:
+            self.ascend(leaves, None)
+
+    def asking(self) -> Generator[Positions, Judged, None]:
+        """`run` with the evaluator left to the caller: yields positions and is sent what it says of them."""
+        while not self.finished.all():
+            if self._fused and not self._noise_due():
+                self.proceed()
+                continue
+            leaves = self.descend()
+            asks = self.evaluator is not None and len(leaves.positions) > 0
+            self.ascend(leaves, (yield leaves.positions) if asks else None)
+
+    def descend(self) -> Leaves:
+        """The first half of `advance`: go down to a leaf in every unfinished row and find its position."""
         rows, _ = self._with_room(parallel := self.config.parallel_leaves)
         tree = self.tree
         at, simulations = np.empty((2, len(rows) * parallel), np.int64)
@@ -152,8 +191,25 @@ class Search:
         self._play(at[new], leaves[new])
         if self.game.stochastic:
             self._reveal(at, leaves, new)
-        self._evaluate(at, leaves, simulations)
-        kernels().backup(tree, at, leaves, parallel, self.game.zero_sum, self.done, self.over)
+        unsolved = np.empty(found, np.int64)
+        unsolved = unsolved[: kernels().unsolved(tree, at, leaves, unsolved)]
+        return Leaves(
+            rows=at,
+            nodes=leaves,
+            unsolved=unsolved,
+            simulations=simulations[unsolved],
+            positions=self.forest.at(at[unsolved], leaves[unsolved]),
+        )
+
+    def ascend(self, leaves: Leaves, judged: Judged | None) -> None:
+        """The second half of `advance`: expand the unsolved leaves and take all values back to the roots.
+
+        `judged` is what the evaluator says of `leaves.positions`; None where there is none, or nothing to ask.
+        """
+        if len(leaves.unsolved):
+            self._expand(leaves, judged)
+        parallel = self.config.parallel_leaves
+        kernels().backup(self.tree, leaves.rows, leaves.nodes, parallel, self.game.zero_sum, self.done, self.over)
         if self.config.max_evaluations:
             self.over |= self.evaluations >= self.config.max_evaluations
 
@@ -253,33 +309,26 @@ class Search:
         if awaits(self.game, self.positions[at, outcomes]).any():
             raise ValueError("an outcome of chance must lead to a player's turn or the end of the game")
 
-    def _evaluate(
-        self, rows: npt.NDArray[np.int64], leaves: npt.NDArray[np.int32], simulations: npt.NDArray[np.int64]
-    ) -> None:
+    def _expand(self, leaves: Leaves, judged: Judged | None) -> None:
         """Value and expand the leaves that are not solved."""
-        tree, dial = self.tree, self.config.dial
-        pending = np.empty(len(rows), np.int64)
-        pending = pending[: kernels().unsolved(tree, rows, leaves, pending)]
-        if not len(pending):
-            return
-        rows, leaves, simulations = rows[pending], leaves[pending], simulations[pending]
-        positions = self.forest.at(rows, leaves)
-        shape = (len(rows), self.game.num_actions)
-        logits = np.zeros(shape, np.float32)
-        values = np.zeros((len(rows), self.game.players), np.float32)
-        if self.evaluator is not None:
-            logits, values = self.evaluator(positions)
+        tree, dial, positions = self.tree, self.config.dial, leaves.positions
+        rows, nodes = leaves.rows[leaves.unsolved], leaves.nodes[leaves.unsolved]
+        if judged is not None:
+            logits, values = judged
             self.evaluations += np.bincount(rows, minlength=len(self.evaluations))
+        else:
+            logits = np.zeros((len(rows), self.game.num_actions), np.float32)
+            values = np.zeros((len(rows), self.game.players), np.float32)
         if dial.value_weight < 1.0:
             seeds = np.empty(len(rows), np.uint64)
-            kernels().rollout_seeds(rows, self.seeds, simulations, seeds)
+            kernels().rollout_seeds(rows, self.seeds, leaves.simulations, seeds)
             returns, plies = self.game.rollout(positions, seeds)
             np.add.at(self.plies, rows, plies)
             values = np.float32(dial.value_weight) * values + np.float32(1.0 - dial.value_weight) * returns
         legal = self.game.legal_actions(positions)
-        if not kernels().expand(tree, rows, leaves, legal, logits, values, dial.prior_weight):
+        if not kernels().expand(tree, rows, nodes, legal, logits, values, dial.prior_weight):
             raise ValueError(f"the evaluator must return finite logits and values, got {logits[legal]}, {values}")
-        for row in rows[leaves == 0].tolist():
+        for row in rows[nodes == 0].tolist():
             self._add_noise(row)
 
     def _add_noise(self, row: int) -> None:

@@ -16,9 +16,10 @@ from games import Game, Positions
 from hybrid.agent import Decisions, Root, require_movers
 from hybrid.choice import draw
 from hybrid.dial import Dial
-from hybrid.evaluate import Evaluator
+from hybrid.evaluate import Evaluator, Judged
 from hybrid.search import Search, SearchConfig
 from hybrid.search_kernels import NODES
+from hybrid.together import Deciding, finish
 
 _Record = TypeVar("_Record", Decisions, Root)
 
@@ -43,7 +44,7 @@ class SearchAgent:
         name: str,
         temperature: float = 0.0,
     ) -> None:
-        """`temperature` softens the moves of the network alone; see `_consult`.
+        """`temperature` softens the moves of the network alone; see `_consulted`.
 
         Raises:
             ValueError: the dial consults a network and `evaluator` is None, or `temperature` is negative or beside a
@@ -66,19 +67,35 @@ class SearchAgent:
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
         """See `Agent.decide`. With a time budget, rows are decided one after another, each with the whole budget."""
+        if self.config.dial.seconds is None:
+            return finish([self.deciding(positions, seeds, games)], self.evaluator)[0]
         require_movers(self.game, positions)
-        start = time.perf_counter()
+        return self._decide_timed(positions, seeds, games, self.config.dial.seconds)
+
+    @property
+    def asks(self) -> Evaluator | None:
+        """The evaluator, if it may answer others at the same time: nobody shares a time budget."""
+        dial = self.config.dial
+        return self.evaluator if dial.consults_network and dial.seconds is None else None
+
+    def deciding(
+        self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
+    ) -> Deciding:
+        """See `hybrid.together.Sharing`."""
+        require_movers(self.game, positions)
         if not self.config.dial.searches:
-            decisions = self._consult(positions, seeds)
-        elif self.config.dial.seconds is not None:
-            return self._decide_timed(positions, seeds, games, self.config.dial.seconds)
-        else:
-            size = self._batch()
-            parts = [slice(first, first + size) for first in range(0, len(positions), size)]
-            remembered = games if len(parts) == 1 else None
-            decisions = concatenate([self._decide(positions[part], seeds[part], remembered) for part in parts])
-        share = (time.perf_counter() - start) / max(len(positions), 1)
-        return replace(decisions, seconds=np.full(len(positions), share))
+            return self._consulted(positions, seeds, (yield positions))
+        size = self._batch()
+        parts = [slice(first, first + size) for first in range(0, len(positions), size)]
+        remembered = games if len(parts) == 1 else None
+        decided = []
+        for part in parts:
+            rows = self._assign(len(positions[part]), remembered)
+            search = self._ready(len(rows))
+            search.begin(rows, positions[part], seeds[part])
+            yield from search.asking()
+            decided.append(search.decisions(rows))
+        return concatenate(decided)
 
     @property
     def search(self) -> Search | None:
@@ -103,16 +120,6 @@ class SearchAgent:
         search = self._ready(1)
         nodes = 2 * (NODES if self.game.stochastic else 1) * (self.config.dial.simulations + 2)
         return max(1, MEMORY // (search.forest.node_bytes * nodes))
-
-    def _decide(
-        self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None
-    ) -> Decisions:
-        """Search all positions by the dial's simulations."""
-        rows = self._assign(len(positions), games)
-        search = self._ready(len(positions))
-        search.begin(rows, positions, seeds)
-        search.run()
-        return search.decisions(rows)
 
     def _decide_timed(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None, budget: float
@@ -164,10 +171,9 @@ class SearchAgent:
         self._rows |= known
         return np.array([known[game] for game in wanted])
 
-    def _consult(self, positions: Positions, seeds: npt.NDArray[np.uint64]) -> Decisions:
+    def _consulted(self, positions: Positions, seeds: npt.NDArray[np.uint64], judged: Judged) -> Decisions:
         """The network's own move, without search: its best, or drawn from softmax(logits / temperature)."""
-        assert self.evaluator is not None
-        logits, values = self.evaluator(positions)
+        logits, values = judged
         masked = np.where(self.game.legal_actions(positions), logits.astype(np.float64), -np.inf)
         masked /= self.temperature or 1.0
         weights = np.exp(masked - masked.max(axis=1, keepdims=True))

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from games import Game
 from games import load as load_game
 from hybrid import agents, checkpoint
 from hybrid.dial import Dial
@@ -126,7 +125,7 @@ def plan(design: Design) -> Pool:
     places = {agent: place for place, agent in enumerate(everyone)}
     wanted = itertools.chain(_pairings(design, cells), _beside(design, cells, networks, rungs))
     met = {frozenset((places[one], places[other])) for one, other in wanted if one != other}
-    _try_out(places, game)
+    agents.load_all(places, game)  # a mistake should be known before the first game
     return Pool(
         game=game.spec,
         cells=cells,
@@ -238,9 +237,3 @@ def _beside(
         yield from ((agent, weak) for level, agent in rungs if level < 1.0)
     if ladder:
         yield ladder[-1], design.opponents[0]
-
-
-def _try_out(specs: Iterable[str], game: Game) -> None:
-    """Load every agent once: a mistake should be known before the first game."""
-    for spec in specs:
-        agents.load(spec, game)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from games import Game
 from games.options import parse
 from hybrid import strength, tuned
 from hybrid.agent import Agent
+from hybrid.evaluate import Evaluators
 
 RUN = "run"
 """The kind of agent that is read from a run folder or checkpoint."""
@@ -60,9 +62,24 @@ def load(spec: str, game: Game) -> Agent:
     Raises:
         ValueError: an unknown agent or option, a value out of range, or a checkpoint of another game.
     """
+    return load_all([spec], game)[0]
+
+
+def load_all(specs: Iterable[str], game: Game) -> list[Agent]:
+    """The agents that `specs` describe; those of one checkpoint share its evaluator (see `hybrid.together`).
+
+    Raises:
+        ValueError: as `load`.
+    """
+    evaluators = Evaluators(game)
+    return [_load(spec, game, evaluators) for spec in specs]
+
+
+def _load(spec: str, game: Game, evaluators: Evaluators) -> Agent:
+    """The agent that `spec` describes, its evaluator one of `evaluators`."""
     parsed = parse_spec(spec)
     make = importlib.import_module(f"{__name__}.{parsed.kind}").make
-    first = (game, parsed.path) if parsed.kind == RUN else (game,)
+    first = (game, parsed.path, evaluators) if parsed.kind == RUN else (game,)
     options = parse(make, f"agent {spec.partition('?')[0]!r}", expand(parsed), skip=len(first))
     agent: Agent = make(*first, **options)
     agent.name = spec

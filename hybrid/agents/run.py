@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from games import Game
-from hybrid import checkpoint
 from hybrid.dial import Dial
 from hybrid.durations import parse_duration
-from hybrid.evaluate import load_evaluator
+from hybrid.evaluate import Evaluators
 from hybrid.search import SearchConfig
 from hybrid.search_agent import SearchAgent, dial_from
 from hybrid.strategy import Strategy
@@ -20,6 +19,7 @@ _SIMULATIONS = 4
 def make(
     game: Game,
     path: str,
+    evaluators: Evaluators,
     dial: float | None = None,
     simulations: int = 64,
     prior_weight: float | None = None,
@@ -46,6 +46,7 @@ def make(
     Args:
         game: the game to play, which must be the one that the network was trained on.
         path: a run folder or a checkpoint file.
+        evaluators: where the network is found or made.
         dial: position on the one-number path; `simulations` is then its N.
         simulations: search budget per move; 0 = the network alone.
         prior_weight: the prior's axis of the dial, in [0, 1]; not together with `dial`.
@@ -82,9 +83,7 @@ def make(
         reuse=reuse,
         parallel_leaves=parallel_leaves,
     )
-    stored = checkpoint.load(checkpoint.find(path), game)
-    evaluator = load_evaluator(game, stored, device=device)
-    return SearchAgent(game, evaluator, config, name=path, temperature=temperature)
+    return SearchAgent(game, evaluators.of(path, device), config, name=path, temperature=temperature)
 
 
 def bound(place: Dial) -> tuple[Dial, int]:

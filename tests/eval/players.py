@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from games import Positions
 from games.rules import Game
-from hybrid.agent import Decisions
+from hybrid.agent import Agent, Decisions
 
 Actions = npt.NDArray[np.int64]
 Legal = npt.NDArray[np.bool_]
@@ -82,3 +82,8 @@ def load(spec: str, game: Game) -> Player:
     Anything after a question mark makes another agent of the same play.
     """
     return Player(game, spec, CHOOSERS[spec.partition("?")[0]])
+
+
+def load_all(specs: Sequence[str], game: Game) -> list[Agent]:
+    """Several of them, as `eval.workers.Loader` has it."""
+    return [load(spec, game) for spec in specs]

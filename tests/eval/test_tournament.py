@@ -38,7 +38,9 @@ def _essence(records: Sequence[Record]) -> list[Record]:
 
 def test_round_robin_plays_every_pairing_equally(tmp_path: Path) -> None:
     seen: list[Progress] = []
-    results = run(PLAN, tmp_path / "games.db", loader=players.load, progress=seen.append, anchor="dice", anchor_elo=100)
+    results = run(
+        PLAN, tmp_path / "games.db", loader=players.load_all, progress=seen.append, anchor="dice", anchor_elo=100
+    )
     assert Counter(frozenset(record.agents) for record in results.records) == dict.fromkeys(
         map(frozenset, itertools.combinations(PLAN.agents, 2)), 20
     )
@@ -50,17 +52,17 @@ def test_round_robin_plays_every_pairing_equally(tmp_path: Path) -> None:
     assert lines["dice"].ci95 == (100, 100)
     assert all(line.games == 40 for line in results.standings)
     assert sum(line.score or 0 for line in results.standings) == pytest.approx(1.5)
-    again = run(PLAN, tmp_path / "games.db", loader=players.load)
+    again = run(PLAN, tmp_path / "games.db", loader=players.load_all)
     assert _essence(again.records) == _essence(results.records)
     assert tournament.read(tmp_path / "games.db", "tic_tac_toe").records == again.records
 
 
 def test_more_games_and_more_agents_extend_a_store(tmp_path: Path) -> None:
-    short = run(PLAN, tmp_path / "games.db", loader=players.load)
+    short = run(PLAN, tmp_path / "games.db", loader=players.load_all)
     more = replace(PLAN, games=30, agents=("last", "dice?2", "first", "dice"))
-    longer = run(more, tmp_path / "games.db", loader=players.load)
+    longer = run(more, tmp_path / "games.db", loader=players.load_all)
     assert len(longer.records) == 6 * 30
-    fresh = run(more, tmp_path / "fresh.db", loader=players.load)
+    fresh = run(more, tmp_path / "fresh.db", loader=players.load_all)
     key = {(record.seed, record.moves) for record in longer.records}
     assert key == {(record.seed, record.moves) for record in fresh.records}
     assert key > {(record.seed, record.moves) for record in short.records}
@@ -68,23 +70,23 @@ def test_more_games_and_more_agents_extend_a_store(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "other"), [("seed", 6), ("opening_plies", 3)])
 def test_a_store_of_another_plan_is_refused(name: str, other: int, tmp_path: Path) -> None:
-    before = _essence(run(PLAN, tmp_path / "games.db", loader=players.load).records)
+    before = _essence(run(PLAN, tmp_path / "games.db", loader=players.load_all).records)
     with pytest.raises(ValueError, match=f"games with {name} {getattr(PLAN, name)}, not {other}"):
-        run(replace(PLAN, **{name: other}), tmp_path / "games.db", loader=players.load)  # type: ignore[arg-type]
+        run(replace(PLAN, **{name: other}), tmp_path / "games.db", loader=players.load_all)  # type: ignore[arg-type]
     assert _essence(tournament.read(tmp_path / "games.db", "tic_tac_toe").records) == before
 
 
 def test_gauntlet_plays_the_first_agent_against_all_others(tmp_path: Path) -> None:
     plan = replace(PLAN, agents=("first", "dice", "last", "dice?2"), schedule=Schedule.GAUNTLET)
-    results = run(plan, tmp_path / "games.db", loader=players.load)
+    results = run(plan, tmp_path / "games.db", loader=players.load_all)
     assert len(results.records) == 60
     assert all("first" in record.agents for record in results.records)
     assert results.ratings.difference("dice", "last")[1] < 400
 
 
 def test_workers_and_batches_change_no_game(tmp_path: Path) -> None:
-    one = run(PLAN, tmp_path / "one.db", loader=players.load, concurrent=3)
-    two = run(PLAN, tmp_path / "two.db", loader=players.load, workers=2, concurrent=5)
+    one = run(PLAN, tmp_path / "one.db", loader=players.load_all, concurrent=3)
+    two = run(PLAN, tmp_path / "two.db", loader=players.load_all, workers=2, concurrent=5)
     assert _essence(one.records) == _essence(two.records)
 
 
@@ -95,7 +97,7 @@ from eval.tournament import Plan, run
 from tests.eval import players
 if __name__ == "__main__":
     plan = Plan(game="tic_tac_toe", agents=("dice", "first", "last", "slow"), games=40, seed=5)
-    run(plan, Path(sys.argv[1]), loader=players.load, workers=2, concurrent=4)
+    run(plan, Path(sys.argv[1]), loader=players.load_all, workers=2, concurrent=4)
 """
 
 
@@ -141,7 +143,7 @@ def test_killed_tournaments_go_on_where_they_were(tmp_path: Path) -> None:
         before = after
     subprocess.run([sys.executable, str(script), str(path)], env=environment, check=True, timeout=120)
     plan = Plan(game="tic_tac_toe", agents=("dice", "first", "last", "slow"), games=40, seed=5)
-    whole = run(plan, tmp_path / "whole.db", loader=players.load)
+    whole = run(plan, tmp_path / "whole.db", loader=players.load_all)
     resumed = tournament.read(path, "tic_tac_toe")
     assert _essence(resumed.records) == _essence(whole.records)
     assert len(resumed.records) == 240
@@ -152,14 +154,14 @@ def test_workers_with_thousands_of_short_games_do_not_wait_for_each_other() -> N
     game = games.load("tic_tac_toe")
     calendar = Calendar(game=game, identities={0: ("dice", ""), 1: ("first", "")}, seed=0, opening_plies=4)
     queue = FixedQueue(calendar, Schedule.ROUND_ROBIN, 2000, [])
-    crew = Crew(game=game.spec, agents={0: "dice", 1: "first"}, loader=players.load, concurrent=1500)
+    crew = Crew(game=game.spec, agents={0: "dice", 1: "first"}, loader=players.load_all, concurrent=1500)
     seeds = {record.seed for record in play_queue(crew, queue, 2)}
     assert len(seeds) == 4000
 
 
 def test_errors_of_workers_arrive(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="agent 'zero' chose action 0"):
-        run(replace(PLAN, agents=("zero", "first")), tmp_path / "games.db", loader=players.load, workers=2)
+        run(replace(PLAN, agents=("zero", "first")), tmp_path / "games.db", loader=players.load_all, workers=2)
 
 
 def test_adaptive_schedule_plays_where_ratings_are_uncertain(tmp_path: Path) -> None:
@@ -230,14 +232,14 @@ def test_intervals_hold_under_the_adaptive_schedule_in_2000_tournaments() -> Non
 
 def test_adaptive_tournaments_resume(tmp_path: Path) -> None:
     plan = replace(PLAN, schedule=Schedule.ADAPTIVE)
-    run(replace(plan, games=10), tmp_path / "games.db", loader=players.load)
-    results = run(plan, tmp_path / "games.db", loader=players.load, workers=2)
+    run(replace(plan, games=10), tmp_path / "games.db", loader=players.load_all)
+    results = run(plan, tmp_path / "games.db", loader=players.load_all, workers=2)
     assert len(results.records) == 60
-    assert len(run(plan, tmp_path / "games.db", loader=players.load).records) == 60
+    assert len(run(plan, tmp_path / "games.db", loader=players.load_all).records) == 60
 
 
 def test_exports(tmp_path: Path) -> None:
-    results = run(PLAN, tmp_path / "games.db", loader=players.load)
+    results = run(PLAN, tmp_path / "games.db", loader=players.load_all)
     summary = json.loads(export.to_json(results))
     assert [set(line) for line in summary["standings"]] == [{"agent", "elo", "ci95", "games", "score"}] * 3
     elos = [line["elo"] for line in summary["standings"]]
@@ -261,7 +263,7 @@ def test_exports(tmp_path: Path) -> None:
 
 def test_repeated_games_are_reported(tmp_path: Path) -> None:
     plan = Plan(game="tic_tac_toe", agents=("first", "last"), games=40, opening_plies=0)
-    results = run(plan, tmp_path / "games.db", loader=players.load)
+    results = run(plan, tmp_path / "games.db", loader=players.load_all)
     assert (len(results.records), results.distinct_games) == (40, 2)
     assert results.caution is not None
     assert "only 2 of 40" in results.caution
@@ -269,15 +271,15 @@ def test_repeated_games_are_reported(tmp_path: Path) -> None:
 
 def test_repeated_games_are_reported_among_many_that_differ(tmp_path: Path) -> None:
     plan = Plan(game="tic_tac_toe", agents=("dice", "dice?2", "first", "last"), games=20, opening_plies=0)
-    results = run(plan, tmp_path / "games.db", loader=players.load)
+    results = run(plan, tmp_path / "games.db", loader=players.load_all)
     assert 2 * results.distinct_games > len(results.records)
     assert results.caution is not None
     assert "only 2 of 20 games between first and last are distinct:" in results.caution
 
 
 def test_results_without_connection_have_no_ratings(tmp_path: Path) -> None:
-    run(replace(PLAN, agents=("first", "last")), tmp_path / "games.db", loader=players.load)
-    run(replace(PLAN, agents=("dice", "dice?2")), tmp_path / "games.db", loader=players.load)
+    run(replace(PLAN, agents=("first", "last")), tmp_path / "games.db", loader=players.load_all)
+    run(replace(PLAN, agents=("dice", "dice?2")), tmp_path / "games.db", loader=players.load_all)
     results = tournament.read(tmp_path / "games.db", "tic_tac_toe")
     assert [line.elo for line in results.standings] == [None] * 4
     assert json.loads(export.to_json(results))["standings"][0]["elo"] is None
@@ -294,11 +296,11 @@ def test_arguments_are_checked(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=message):
             replace(PLAN, **options)
     with pytest.raises(ValueError, match="agents must be at least 2"):
-        run(replace(PLAN, agents=("first",)), tmp_path / "games.db", loader=players.load)
+        run(replace(PLAN, agents=("first",)), tmp_path / "games.db", loader=players.load_all)
     with pytest.raises(ValueError, match="anchor must be one of"):
-        run(PLAN, tmp_path / "games.db", loader=players.load, anchor="nobody")
+        run(PLAN, tmp_path / "games.db", loader=players.load_all, anchor="nobody")
     with pytest.raises(ValueError, match="workers must be at least 1"):
-        run(PLAN, tmp_path / "games.db", loader=players.load, workers=0)
+        run(PLAN, tmp_path / "games.db", loader=players.load_all, workers=0)
     with pytest.raises(ValueError, match="there is no tournament store"):
         tournament.read(tmp_path / "none.db", "tic_tac_toe")
     with pytest.raises(ValueError, match="unknown agent 'nobody'"):

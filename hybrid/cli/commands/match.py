@@ -54,12 +54,12 @@ def run(
 
     from eval.match import play
     from games import load as load_game
-    from hybrid.agents import load as load_agent
+    from hybrid.agents import load_all
 
     if save is not None:
         check_writable(save, "--save")
     rules = load_game(game)
-    players = [load_agent(spec, rules) for spec in agents]
+    players = load_all(agents, rules)
     with progress() as bar, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the match's own caution is shown below
         task = bar.add_task(escape(f"{game}: {' against '.join(agents)}"), total=games)

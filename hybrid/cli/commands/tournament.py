@@ -139,7 +139,7 @@ def _stopped(now: Progress | None, path: Path) -> Outcome:
 def _prepare(plan: Plan, store: Path | None, exports: dict[str, Path | None]) -> Path:
     """Find mistakes before the first game and before there is a file of it; the path of the store."""
     from games import load as load_game
-    from hybrid.agents import load as load_agent
+    from hybrid.agents import load_all
 
     path = store if store is not None else Path("runs", f"tournament-{file_stem(plan.game)}.db")
     for option, file in exports.items():
@@ -147,9 +147,7 @@ def _prepare(plan: Plan, store: Path | None, exports: dict[str, Path | None]) ->
             check_writable(file, option)
             if file.absolute() == path.absolute():
                 raise ValueError(f"{option} must be another file than the store, got {str(file)!r}")
-    rules = load_game(plan.game)
-    for spec in plan.agents:
-        load_agent(spec, rules)
+    load_all(plan.agents, load_game(plan.game))
     if store is None:
         path.parent.mkdir(exist_ok=True)
     return path
