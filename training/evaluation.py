@@ -13,6 +13,7 @@ from games import Game
 from hybrid import agents
 from hybrid.agents import run as run_agents
 from hybrid.checkpoint import path_of, write_atomically
+from hybrid.evaluate import Evaluators
 from training.config import Config
 from training.progress import MatchReport
 from training.seeds import Purpose, generator
@@ -21,7 +22,7 @@ from training.seeds import Purpose, generator
 def evaluate(run: Path, game: Game, config: Config, generation: int) -> tuple[MatchReport, ...]:
     """Play the agent of `generation` against every anchor (in all other seats); adds to `RUN/matches.jsonl`."""
     path = str(path_of(run, generation))
-    agent = run_agents.make(game, path, dial=0.5, simulations=config.evaluation.simulations)
+    agent = run_agents.make(game, path, Evaluators(game), dial=0.5, simulations=config.evaluation.simulations)
     rounds = len(seatings(game.players))
     games = -(-config.evaluation.games // rounds) * rounds
     reports = []
