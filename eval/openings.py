@@ -16,6 +16,24 @@ Moves = tuple[int, ...]
 
 _BATCH = 256
 _PATIENCE = 20
+_FIRST = 32
+"""Openings that a book draws at first."""
+
+
+class Book:
+    """A list of openings without end: those of `draw` in order, whatever is asked for first."""
+
+    def __init__(self, game: Game, plies: int, seed: int) -> None:
+        self._game, self._plies, self._seed = game, plies, seed
+        self._lines: list[Moves] = []
+
+    def line(self, number: int) -> Moves:
+        """Opening `number`, counted from 0."""
+        if number >= len(self._lines):
+            # Drawn afresh from the start, so that an opening does not depend on how many were drawn at a time.
+            count = max(2 * len(self._lines), number + 1, _FIRST)
+            self._lines = draw(self._game, count, self._plies, np.random.default_rng(self._seed))
+        return self._lines[number]
 
 
 def draw(game: Game, count: int, plies: int, rng: np.random.Generator) -> list[Moves]:

@@ -14,12 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-import numpy as np
-
-from eval import openings
 from eval.arena import Fixture
 from eval.clusters import Outcomes, outcomes
 from eval.match import seatings
+from eval.openings import Book
 from eval.rating import rate
 from eval.records import Record, derive
 from eval.statistics import score_of
@@ -39,8 +37,6 @@ class Schedule(Enum):
 
 _FIRST_ROUNDS = 2
 """Rounds that the adaptive schedule gives every table before it looks at ratings."""
-_LINES = 32
-"""Openings drawn at first for every table."""
 _BLOCK = 16
 """Rounds that it hands out at least before it rates again."""
 
@@ -62,7 +58,7 @@ class Calendar:
     seed: int
     opening_plies: int
     only: frozenset[frozenset[int]] | None = None
-    _lines: dict[Table, list[openings.Moves]] = field(default_factory=dict)
+    _books: dict[Table, Book] = field(default_factory=dict)
 
     def tables(self, schedule: Schedule) -> list[Table]:
         """All tables; in a gauntlet those with the first agent. They do not depend on the order of the others."""
@@ -79,16 +75,14 @@ class Calendar:
         """The fixtures of a table's round, one for every seating."""
         names = tuple(self.identities[agent] for agent in table)
         key = (self.seed, self.game.spec, self.opening_plies, names)
-        lines = self._lines.setdefault(table, [])
-        if number >= len(lines):
-            rng = np.random.default_rng(derive("openings", *key))
-            # Drawn afresh from the start, so that an opening does not depend on how many were drawn at a time.
-            lines[:] = openings.draw(self.game, max(2 * len(lines), number + 1, _LINES), self.opening_plies, rng)
+        if table not in self._books:
+            self._books[table] = Book(self.game, self.opening_plies, derive("openings", *key))
+        opening = self._books[table].line(number)
         return [
             Fixture(
                 seats=tuple(table[place] for place in order),
                 round=number,
-                opening=lines[number],
+                opening=opening,
                 seed=derive("game", *key, number, order),
             )
             for order in seatings(self.game.players)

@@ -5,6 +5,7 @@ An entrant is what its options say, the agent's checkpoint and the budget being 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +13,9 @@ from types import TracebackType
 
 import numpy as np
 
-from eval import openings
 from eval.arena import Fixture, play_fixtures
 from eval.match import Match, seatings
+from eval.openings import Book, Moves
 from eval.records import Record, derive
 from eval.store import Store
 from eval.tuning.loop import Duel
@@ -71,8 +72,9 @@ class Matches:
         except BaseException:
             self._store.close()
             raise
-        self._lines: list[openings.Moves] = []
-        self._met: dict[frozenset[Options], set[openings.Moves]] = {}
+        self._book = Book(setup.game, setup.opening_plies, derive("openings", setup.seed))
+        self._searched = 0
+        self._met: dict[frozenset[Options], set[Moves]] = {}
         self._seen: set[frozenset[tuple[tuple[str, ...], tuple[int, ...]]]] = set()
 
     def __enter__(self) -> Matches:
@@ -93,9 +95,10 @@ class Matches:
             fixture
             for duel in duels
             for number in range(duel.start, duel.start + duel.rounds)
-            for fixture in self._round("search", names(duel.first), names(duel.second), number, self._line(number))
+            for fixture in self._round("search", names(duel.first), names(duel.second), number)
         ]
         for one, other, fixture in fixtures:
+            self._searched = max(self._searched, fixture.round + 1)
             self._met.setdefault(frozenset((one, other)), set()).add(fixture.opening)
         finished = iter(self._play(fixtures))
         found = []
@@ -105,24 +108,27 @@ class Matches:
         return found
 
     def match(self, first: Options, second: Options, games: int) -> Match:
-        """A match of two entrants apart from the search: on openings that it did not use between the same two."""
-        used = self._met.get(frozenset((first, second)), set())
-        rng = np.random.default_rng(derive("match", self.setup.seed, first, second))
-        rounds = games // 2
-        lines = openings.draw(self.setup.game, rounds + len(used), self.setup.opening_plies, rng)
-        fresh = [line for line in lines if line not in used] or lines
-        fixtures = [
-            fixture
-            for number in range(rounds)
-            for fixture in self._round("match", first, second, number, fresh[number % len(fresh)])
-        ]
+        """A match of two entrants after the search, and independent of it: on openings that it has not used.
+
+        Once there are no more of those, on openings that it has not used between the same two, if there are any.
+        """
+        met = self._met.get(frozenset((first, second)), set())
+        rounds, skipped, numbers = games // 2, 0, list[int]()
+        for number in itertools.count(self._searched):
+            if self._book.line(number) in met and skipped <= rounds + len(met):
+                skipped += 1
+            else:
+                numbers.append(number)
+            if len(numbers) == rounds:
+                break
+        fixtures = [fixture for number in numbers for fixture in self._round("match", first, second, number)]
         return Match(tuple(self._play(fixtures)))
 
     def _play(self, fixtures: Sequence[tuple[Options, Options, Fixture]]) -> list[Record]:
         """The games of fixtures, in order, with the entrants as agents 0 and 1: from the store, or else played."""
         missing = [entry for entry in fixtures if entry[2].seed not in self._known]
         entrants = list(dict.fromkeys(options for one, other, _ in missing for options in (one, other)))
-        loaded = [agents.load(self._spec(options), self.setup.game) for options in entrants]
+        loaded = agents.load_all([self._spec(options) for options in entrants], self.setup.game)
         numbers = [self._store.agent(self._label(options), self._hash) for options in entrants]
         labels = [self._label(options) for options in entrants]
         seated = [
@@ -142,10 +148,10 @@ class Matches:
         return [replace(self._known[fixture.seed], seats=fixture.seats) for _, _, fixture in fixtures]
 
     def _round(
-        self, purpose: str, first: Options, second: Options, number: int, opening: openings.Moves
+        self, purpose: str, first: Options, second: Options, number: int
     ) -> list[tuple[Options, Options, Fixture]]:
-        """The two games of a round, whose seeds derive from all that they depend on."""
-        setup = self.setup
+        """The two games from opening `number`, whose seeds derive from all that they depend on, `purpose` included."""
+        setup, opening = self.setup, self._book.line(number)
         key = (purpose, setup.seed, setup.game.spec, setup.opening_plies, self._hash, setup.common, first, second)
         return [
             (
@@ -155,14 +161,6 @@ class Matches:
             )
             for order in seatings(2)
         ]
-
-    def _line(self, number: int) -> openings.Moves:
-        """The opening of the search's round `number`; it does not depend on how many are drawn at a time."""
-        if number >= len(self._lines):
-            rng = np.random.default_rng(derive("openings", self.setup.seed))
-            count = max(2 * len(self._lines), number + 1, 64)
-            self._lines = openings.draw(self.setup.game, count, self.setup.opening_plies, rng)
-        return self._lines[number]
 
     def _new(self, pair: tuple[Record, ...]) -> bool:
         """Whether a round's games have not all been played before."""
