@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -89,10 +89,10 @@ class Match:
     @property
     def pentanomial(self) -> tuple[int, ...]:
         """How many pairs of games gave the first agent 0, ½, 1, 1½ and 2 points; for two players."""
-        totals: dict[int, float] = {}
+        rounds: dict[int, float] = {}
         for game, point in zip(self.games, self.points, strict=True):
-            totals[game.round] = totals.get(game.round, 0.0) + point
-        return tuple(pentanomial(list(totals.values())).tolist())
+            rounds[game.round] = rounds.get(game.round, 0.0) + point
+        return tuple(pentanomial(list(rounds.values())).tolist())
 
     @property
     def caution(self) -> str | None:
@@ -114,10 +114,10 @@ class Match:
             moves=sum(cost.moves for cost in spent),
         )
 
-    def extended(self, more: Match) -> Match:
-        """The same match with the rounds of another between the same agents added."""
-        last = max(game.round for game in self.games) + 1
-        return Match(self.games + tuple(replace(game, round=last + game.round) for game in more.games))
+    @classmethod
+    def of(cls, games: Iterable[Record]) -> Match:
+        """The match of these games, in whatever order they ended."""
+        return cls(tuple(sorted(games, key=lambda game: (game.round, game.seats))))
 
     def save(self, path: Path) -> None:
         """Write the games as JSON lines."""
@@ -163,20 +163,24 @@ def play(
         raise ValueError(f"games must be a positive multiple of {len(orders)}, the number of seatings, got {games}")
     seed = int(rng.integers(2**63))
     lines = openings.draw(game, games // len(orders), opening_plies, rng)
-    fixtures = [
-        Fixture(seats=order, round=number, opening=line, seed=derive(seed, number, order))
-        for number, line in enumerate(lines)
-        for order in orders
-    ]
+    fixtures = [fixture for number, line in enumerate(lines) for fixture in round_of(game, number, line, seed)]
     finished = []
     for record in play_fixtures(game, agents, fixtures, concurrent=concurrent, memory=memory):
         finished.append(record)
         if progress is not None:
             progress(record)
-    match = Match(tuple(sorted(finished, key=lambda record: (record.round, record.seats))))
+    match = Match.of(finished)
     if match.caution is not None:
         warnings.warn(match.caution, stacklevel=2)
     return match
+
+
+def round_of(game: Game, number: int, opening: openings.Moves, seed: int) -> list[Fixture]:
+    """Round `number` of a match that is seeded by `seed`: its opening in every seating."""
+    return [
+        Fixture(seats=order, round=number, opening=opening, seed=derive(seed, number, order))
+        for order in seatings(game.players)
+    ]
 
 
 def seatings(players: int) -> list[tuple[int, ...]]:

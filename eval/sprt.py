@@ -3,12 +3,14 @@
 The generalised sequential probability ratio test on pairs of games: an opening played both ways gives 0, ½, 1, 1½ or
 2 points, five outcomes of unknown chances whose mean alone the hypotheses fix. The log-likelihood ratio compares the
 two multinomials of greatest likelihood with the means of `elo0` and `elo1` (Van den Bergh, "A practical introduction
-to the GSPRT", eq. 2.1); Wald's bounds (1945) then limit the error rates. Pairs, not games, are independent.
+to the GSPRT", eq. 2.1); Wald's bounds (1945) then limit the error rates. Pairs, not games, are independent, and only
+those of different openings: where openings recur, deterministic agents play the same pair again, which is no news.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -17,7 +19,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
-from eval.match import Match, play
+from eval.arena import play_fixtures
+from eval.match import Match, round_of
+from eval.openings import Book
+from eval.records import derive
 from eval.statistics import score_of
 from games.rules import Game
 from hybrid.agent import Agent
@@ -108,6 +113,9 @@ def run(
 ) -> tuple[Verdict, Match]:
     """Play two agents until the test decides or `max_games` are played, `batch` games at a time.
 
+    No opening comes again before all have been played. When a whole batch brings no new game, there is nothing more to
+    learn: the test warns and ends undecided.
+
     Raises:
         ValueError: the game is not for two players, or `batch` or `max_games` are not positive and even.
     """
@@ -116,9 +124,36 @@ def run(
     for name, value in (("batch", batch), ("max_games", max_games)):
         if value < 2 or value % 2:
             raise ValueError(f"{name} must be a positive even number, got {value}")
-    match = play(game, agents, min(batch, max_games), rng, opening_plies=opening_plies, concurrent=batch)
-    while (verdict := test.verdict(match.pentanomial)) is Verdict.UNDECIDED and len(match.games) < max_games:
-        count = min(batch, max_games - len(match.games))
-        more = play(game, agents, count, rng, opening_plies=opening_plies, concurrent=batch)
-        match = match.extended(more)
-    return verdict, match
+    seed = int(rng.integers(2**63))
+    book = Book(game, opening_plies, derive("openings", seed))
+    match: Match | None = None
+    while True:
+        known = () if match is None else match.games
+        numbers = range(len(known) // 2, min(len(known) + batch, max_games) // 2)
+        fixtures = [fixture for number in numbers for fixture in round_of(game, number, book.line(number), seed)]
+        more = play_fixtures(game, agents, fixtures, concurrent=batch, memory=False)
+        before, match = match, Match.of((*known, *more))
+        verdict = test.verdict(evidence(match))
+        if verdict is not Verdict.UNDECIDED or len(match.games) >= max_games:
+            return verdict, match
+        if before is not None and match.distinct_games == before.distinct_games:
+            warnings.warn(
+                f"the test ends undecided: its last {len(match.games) - len(known)} games all repeat earlier ones, "
+                f"{match.distinct_games} of {len(match.games)} are distinct; give the agents more random openings "
+                "(opening_plies)",
+                stacklevel=2,
+            )
+            return verdict, match
+
+
+def evidence(match: Match) -> npt.NDArray[np.float64]:
+    """The independent observations of a match as counts `[5]` of pairs by points.
+
+    They are its clusters: rounds that repeat an opening make one observation together, their mean, which is divided
+    between the two outcomes that it lies between.
+    """
+    places = 4.0 * np.array(match.clusters)
+    below = np.minimum(places.astype(np.int64), 3)
+    share = places - below
+    counts = np.bincount(below, 1.0 - share, minlength=5) + np.bincount(below + 1, share, minlength=5)
+    return np.asarray(counts, np.float64)

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pytest
 
 import games
-from eval.sprt import Sprt, Verdict, run
+from eval.match import play
+from eval.sprt import Sprt, Verdict, evidence, run
 from tests.eval import players
 from tests.eval.simulate import World
 
@@ -107,6 +108,29 @@ def test_run_stops_when_it_knows() -> None:
     verdict, match = run(game, agents, Sprt(elo0=0, elo1=0.1), np.random.default_rng(1), batch=32, max_games=40)
     assert verdict is Verdict.UNDECIDED
     assert len(match.games) == 40
+
+
+def test_repeated_pairs_are_counted_once() -> None:
+    """Tic-tac-toe has nine first moves, so two deterministic agents have nine pairs of games."""
+    game = games.load("tic_tac_toe")
+    agents = [players.load(name, game) for name in ("first", "last")]
+    with pytest.warns(UserWarning, match="its last 64 games all repeat earlier ones, 18 of 128 are distinct"):
+        verdict, match = run(game, agents, Sprt(elo0=0, elo1=40), np.random.default_rng(0), opening_plies=1)
+    assert verdict is Verdict.UNDECIDED
+    assert evidence(match).sum() == 9
+    # Counted as often as they were played, the same nine pairs would soon be taken for proof.
+    assert Sprt(elo0=0, elo1=40).verdict(np.array(match.pentanomial) * 20) is not Verdict.UNDECIDED
+
+
+def test_an_opening_played_again_is_one_observation_with_the_mean_of_its_rounds() -> None:
+    game = games.load("tic_tac_toe")
+    agents = [players.load(name, game) for name in ("first", "dice")]
+    match = play(game, agents, 72, np.random.default_rng(0), opening_plies=1)
+    found = evidence(match)
+    assert found.sum() == pytest.approx(9)
+    assert found @ np.linspace(0, 1, 5) / 9 == pytest.approx(match.score)
+    fresh = play(game, agents, 60, np.random.default_rng(0), opening_plies=4)
+    assert evidence(fresh).tolist() == list(fresh.pentanomial)
 
 
 def test_arguments_are_checked() -> None:
