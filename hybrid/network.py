@@ -29,8 +29,11 @@ class Block(nn.Module):
         self.gain = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        inner: Tensor = self.second(torch.relu(self.first(x)))
-        return torch.relu(x + self.gain * inner)
+        inner = torch.relu_(self.first(x))
+        # The gain scales the kernel instead of its output, which is many times larger.
+        kernel, bias = self.second.weight, self.second.bias
+        assert bias is not None
+        return functional.conv2d(inner, self.gain * kernel, self.gain * bias, padding=1).add_(x).relu_()
 
 
 class Network(nn.Module):
@@ -56,8 +59,8 @@ class Network(nn.Module):
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """From planes `[B, C, H, W]`, logits `[B, A]` and values `[B, P]` in turn order beginning with the mover."""
-        trunk = self.blocks(torch.relu(self.stem(planes)))
-        heads = torch.relu(self.heads(trunk))
+        trunk = self.blocks(torch.relu_(self.stem(planes)))
+        heads = torch.relu_(self.heads(trunk))
         policy, value = heads[:, : self.config.policy_channels], heads[:, self.config.policy_channels :]
         features = torch.cat((value.flatten(1), trunk.mean((2, 3)), trunk.amax((2, 3))), 1)
         values = torch.tanh(self.value(functional.relu(self.hidden(features))))

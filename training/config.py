@@ -179,12 +179,16 @@ class EvaluationConfig:
         games: games against each anchor, even.
         simulations: the agent's budget per move at dial 0.5.
         anchors: specs of the fixed opponents.
+        labelled: solver-labelled positions of the game, on which the network alone and the agent at dial 0.5 are
+            measured: a set that comes with the package, as `connect_four`, or an .npz file; empty = none. See
+            `eval.labels`.
     """
 
     every: int = 5
     games: int = 40
     simulations: int = 100
     anchors: tuple[str, ...] = ("random", "mcts?simulations=100", "mcts?simulations=1000")
+    labelled: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "anchors", tuple(self.anchors))

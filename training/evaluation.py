@@ -1,4 +1,4 @@
-"""Progress measured by real matches against fixed opponents."""
+"""Progress measured by real matches against fixed opponents, and by positions whose truth a solver has told."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import warnings
 from dataclasses import asdict
 from pathlib import Path
 
+from eval.exact import measure
+from eval.labels import Labelled, load
 from eval.match import play, seatings
 from eval.statistics import elo_of
 from games import Game
@@ -15,7 +17,7 @@ from hybrid.agents import run as run_agents
 from hybrid.checkpoint import path_of, write_atomically
 from hybrid.evaluate import Evaluators
 from training.config import Config
-from training.progress import MatchReport
+from training.progress import MatchReport, SolverReport
 from training.seeds import Purpose, generator
 
 
@@ -48,6 +50,35 @@ def evaluate(run: Path, game: Game, config: Config, generation: int) -> tuple[Ma
             )
         )
     _store(run / "matches.jsonl", reports, generation)
+    return tuple(reports)
+
+
+def labelled_positions(game: Game, name: str) -> Labelled:
+    """The labelled positions called `name`. Raises ValueError where there are none, or they are another game's."""
+    labelled = load(name)
+    if labelled.game != game.spec:
+        raise ValueError(f"evaluation.labelled must hold positions of {game.spec}, got {name!r}, of {labelled.game}")
+    return labelled
+
+
+def judge(run: Path, game: Game, config: Config, generation: int) -> tuple[SolverReport, ...]:
+    """Measure the agent of `generation` on the labelled positions, if the run has any."""
+    if not config.evaluation.labelled:
+        return ()
+    labelled, path = labelled_positions(game, config.evaluation.labelled), str(path_of(run, generation))
+    reports = []
+    for name, budget in (("network", 0), ("search", config.evaluation.simulations)):
+        report = measure(run_agents.make(game, path, simulations=budget), labelled, seed=config.seed)
+        rates = {kind: score.blunder_rate for kind, score in report.rows()}
+        reports.append(
+            SolverReport(
+                generation=generation,
+                agent=name,
+                simulations=budget,
+                blunders=rates,
+                value_error=report.total.value_error,
+            )
+        )
     return tuple(reports)
 
 

@@ -111,9 +111,7 @@ class Learner(LightningModule):
         """Count a step and move the average towards the network."""
         self.steps += 1
         decay = min(self._config.ema_decay, self.steps / (self.steps + 10))
-        pairs = zip(self.average.parameters(), self.network.parameters(), strict=True)
-        for average, current in pairs:
-            average.lerp_(current, 1 - decay)
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
 
     @property
     def agent_weights(self) -> Weights:

@@ -24,7 +24,7 @@ from hybrid.network_config import NetworkShape
 from hybrid.runtime import calibrate
 from training import state, tensorboard
 from training.config import Config, to_json
-from training.evaluation import evaluate
+from training.evaluation import evaluate, judge, labelled_positions
 from training.learner import Learner, Losses, mean_losses, optimise, torch_threads
 from training.playing import opening
 from training.progress import Observer, Report, summarise
@@ -41,10 +41,12 @@ def train(game: Game, config: Config, run: Path | str, observer: Observer | None
     """Train an agent in the new run folder `run`; returns the agent's file.
 
     Raises:
-        ValueError: the folder exists already, or the game cannot be loaded again by its spec.
+        ValueError: the folder exists already, the game cannot be loaded again by its spec, or labelled positions are
+            named that are not the game's.
         ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
+    _check_positions(game, config)
     state.create(Path(run), game, config)
     return resume(run, observer)
 
@@ -59,6 +61,7 @@ def resume(run: Path | str, observer: Observer | None = None) -> Path:
     """
     run = Path(run)
     game, config = state.describe(run)
+    _check_positions(game, config)
     with state.locked(run):
         return _loop(run, game, config, observer or Observer())
 
@@ -101,7 +104,9 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
             observer.phase(generation, "evaluation")
             state.check_space(run, replay, learner)
             _save_agent(run, game, config, learner, replay, generation)
-            matches = evaluate(run, game, config, generation) if _due(config, generation) else ()
+            due = _due(config, generation)
+            matches = evaluate(run, game, config, generation) if due else ()
+            judged = judge(run, game, config, generation) if due else ()
 
             report = Report(
                 generation=generation,
@@ -110,7 +115,9 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
                 losses=losses,
                 learning_rate=optimizer.param_groups[0]["lr"],
                 learning_seconds=learning_seconds,
+                seconds=pace.generation(),
                 matches=matches,
+                judged=judged,
                 seconds_left=pace.left(),
             )
             tensorboard.write(log, game, report, played[0].samples)
@@ -142,6 +149,12 @@ def _learn(
         steps.append(optimise(fabric, module, optimizer, batch, config.learner.clip))
         meanwhile()
     return mean_losses(steps) if steps else None, time.perf_counter() - start
+
+
+def _check_positions(game: Game, config: Config) -> None:
+    """Raises ValueError unless the labelled positions, if any, are the game's: now rather than when they are needed."""
+    if config.evaluation.labelled:
+        labelled_positions(game, config.evaluation.labelled)
 
 
 def _due(config: Config, generation: int) -> bool:
@@ -178,15 +191,20 @@ class _Pace:
 
     def __init__(self, generations: int) -> None:
         self._generations, self._done = generations, 0
-        self._start = self._last = time.perf_counter()
+        self._start = self._last = self._begun = time.perf_counter()
 
     def lap(self) -> float:
         """Seconds since the last call, or the last generation's end."""
         last, self._last = self._last, time.perf_counter()
         return self._last - last
 
-    def left(self) -> float:
-        """Called at a generation's end: seconds that the rest will take at the pace so far."""
+    def generation(self) -> float:
+        """Called at a generation's end: the seconds that it took."""
         self.lap()
+        begun, self._begun = self._begun, self._last
         self._done += 1
+        return self._last - begun
+
+    def left(self) -> float:
+        """Seconds that the rest will take at the pace of the generations so far."""
         return (self._last - self._start) / self._done * (self._generations - self._done)

@@ -47,7 +47,7 @@ class Muon(torch.optim.AdamW):
         momentum: float = 0.95,
     ) -> None:
         group = {"params": list(kernels), "lr": kernel_rate, "weight_decay": weight_decay, "momentum": momentum}
-        super().__init__([*others, group], lr=rate, weight_decay=weight_decay)
+        super().__init__([*others, group], lr=rate, weight_decay=weight_decay, fused=True)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +85,25 @@ class MatchReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SolverReport:
+    """The agent on solver-labelled positions.
+
+    Attributes:
+        generation: the agent's.
+        agent: `network`, by itself, or `search`, at dial 0.5.
+        simulations: its budget per move.
+        blunders: share of moves that change the game-theoretic outcome, by class of position, and of `all`.
+        value_error: mean distance of its value from the truth, in [0, 2].
+    """
+
+    generation: int
+    agent: str
+    simulations: int
+    blunders: Mapping[str, float]
+    value_error: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """One generation.
 
@@ -95,7 +114,9 @@ class Report:
         losses: means over its optimisation steps.
         learning_rate: in force during them.
         learning_seconds: wall time of learning.
+        seconds: wall time since the generation before was saved, or since the run began or went on.
         matches: against every anchor, where this generation was evaluated.
+        judged: on labelled positions, where this generation was evaluated and there are any.
         seconds_left: estimate for the rest of the run.
     """
 
@@ -105,7 +126,9 @@ class Report:
     losses: Losses
     learning_rate: float
     learning_seconds: float
+    seconds: float
     matches: tuple[MatchReport, ...]
+    judged: tuple[SolverReport, ...]
     seconds_left: float
 
 

@@ -56,6 +56,7 @@ def scalars(report: Report) -> dict[str, float]:
         "speed/samples_per_second": play.positions / play.seconds,
         "speed/self_play_seconds": play.seconds,
         "speed/learning_seconds": report.learning_seconds,
+        "speed/generation_seconds": report.seconds,
         "learner/learning_rate": report.learning_rate,
         "learner/gradient_norm": report.losses.gradient,
         "replay/age": play.age,
@@ -63,6 +64,9 @@ def scalars(report: Report) -> dict[str, float]:
     for match in report.matches:
         name = "".join(letter if letter.isalnum() else "_" for letter in match.opponent)
         values |= {f"elo/{name}": match.elo, f"score/{name}": match.score}
+    for judged in report.judged:
+        values |= {f"solver_{judged.agent}/{kind}": rate for kind, rate in judged.blunders.items()}
+        values[f"solver_{judged.agent}/value_error"] = judged.value_error
     return {tag: value for tag, value in values.items() if math.isfinite(value)}
 
 

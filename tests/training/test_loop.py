@@ -18,11 +18,13 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 import games
+from eval.labels import label
 from eval.match import play
 from games import Game
 from hybrid import agents, checkpoint
 from hybrid.checkpoint import path_of
 from hybrid.dial import Dial
+from hybrid.solve import ExhaustiveSolver
 from tests.training.conftest import TINY
 from tests.training.test_replay import Payload
 from tests.training.test_workers import gone
@@ -312,3 +314,39 @@ def without_workers(files: dict[str, bytes]) -> dict[str, bytes]:
         name: re.sub(rb'\\?"workers\\?": \d', b"workers", content) if not name.startswith("state") else content
         for name, content in files.items()
     }
+
+
+def test_labelled_positions_measure_the_agent(tmp_path: Path) -> None:
+    """Searched to the end the agent errs nowhere; by itself a network of a few games does somewhere."""
+    game = games.load("tic_tac_toe")
+    rng = np.random.default_rng(0)
+    positions = game.initial(40)
+    for _ in range(3):
+        actions = [rng.choice(np.flatnonzero(legal)) for legal in game.legal_actions(positions)]
+        positions = game.step(positions, actions)
+    label(game, positions, ExhaustiveSolver(game)).save(tmp_path / "truth.npz")
+    config = replace(
+        TINY,
+        generations=2,
+        workers=0,
+        evaluation=replace(TINY.evaluation, anchors=(), simulations=3000, labelled=str(tmp_path / "truth.npz")),
+    )
+    recorder, run = Recorder(), tmp_path / "run"
+    train(game, config, run, recorder)
+    first, last = recorder.reports
+    assert first.judged == ()
+    network, search = last.judged
+    assert (network.agent, network.simulations, search.agent, search.simulations) == ("network", 0, "search", 3000)
+    assert 0 < network.blunders["all"] < 1
+    assert search.blunders["all"] == 0
+    ((step, logged),) = scalars(run, "solver_network/all")
+    assert (step, logged) == (2, pytest.approx(network.blunders["all"]))
+    assert [step for step, _ in scalars(run, "solver_search/value_error")] == [2]
+    assert all(seconds > 0 for _, seconds in scalars(run, "speed/generation_seconds"))
+
+
+def test_labelled_positions_of_another_game_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    config = replace(TINY, evaluation=replace(TINY.evaluation, labelled="connect_four"))
+    with pytest.raises(ValueError, match=r"evaluation\.labelled must hold positions of tic_tac_toe"):
+        train(games.load("tic_tac_toe"), config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
