@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -171,7 +172,8 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     store = arguments.out / "convergence.json"
     cells = study(labelled, curves, arguments.seed, store)
-    command = "python benchmarks/convergence.py" + (" --run RUN" if arguments.run else "")
+    options = "".join(arguments.run.partition("?")[1:]) if arguments.run else ""
+    command = "python benchmarks/convergence.py" + (f" --run {shlex.quote(f'RUN{options}')}" if arguments.run else "")
     if arguments.run_simulations:
         command += f" --run-simulations {' '.join(map(str, budgets))}"
     (arguments.out / "convergence.md").write_text(markdown(cells, labelled, command))

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from games import Game, Positions
 from hybrid.agent import Agent, Decisions
 from hybrid.dial import Dial
-from hybrid.evaluate import Evaluator
 from hybrid.search_agent import SearchAgent
 from hybrid.search_config import SearchConfig
 
@@ -64,7 +63,7 @@ def analyse(game: Game, position: Positions, agent: Agent, seed: int = 0, *, rem
         row = agent.row(remembered)
         variation = agent.search.forest.variation(row)
         improved, regularised = agent.search.policies(row)
-    policy, values = _ask(game, agent.evaluator, position) if agent.evaluator is not None else (None, None)
+    policy, values = _ask(agent, position) if agent.evaluator is not None else (None, None)
     return Analysis(
         decision=decision,
         legal=legal,
@@ -78,11 +77,10 @@ def analyse(game: Game, position: Positions, agent: Agent, seed: int = 0, *, rem
     )
 
 
-def _ask(
-    game: Game, evaluator: Evaluator, position: Positions
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The network's policy over legal actions and its values."""
-    network = SearchAgent(game, evaluator, SearchConfig(dial=Dial(simulations=0)), name="network")
+def _ask(agent: SearchAgent, position: Positions) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The policy over legal actions and the values of the agent's network alone."""
+    alone = SearchConfig(dial=Dial(simulations=0), symmetric=agent.config.symmetric)
+    network = SearchAgent(agent.game, agent.evaluator, alone, name="network")
     view = network.decide(position, np.zeros(1, np.uint64))
     return view.policy[0], view.values[0]
 

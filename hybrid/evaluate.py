@@ -52,6 +52,27 @@ class NetworkEvaluator:
         return logits, per_player(values, positions["to_play"])
 
 
+def images(game: Game, positions: Positions) -> Positions:
+    """The images `[S * B]` of positions `[B]` under the game's S symmetries: all of them under the first, and so on.
+
+    The first symmetry is the identity.
+    """
+    symmetries = np.repeat(np.arange(len(game.action_symmetries)), len(positions))
+    return game.transform(np.tile(positions, len(game.action_symmetries)), symmetries)
+
+
+def averaged(game: Game, judged: Judged) -> Judged:
+    """From what was said of `images`, the mean for each of the B positions, which errs less than any one image.
+
+    Silver et al. (2016) judge a position so, by the mean over its eight images.
+    """
+    logits, values = judged
+    symmetries = np.repeat(game.action_symmetries, len(logits) // len(game.action_symmetries), axis=0)
+    logits = np.take_along_axis(logits, symmetries, axis=1)  # an action's logit stands where its image does
+    shape = (len(game.action_symmetries), -1)
+    return logits.reshape(*shape, logits.shape[1]).mean(0), values.reshape(*shape, values.shape[1]).mean(0)
+
+
 def per_player(values: Floats, to_play: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Floats:
     """Rotate values `[B, P]` from turn order beginning with the mover `to_play` `[B]` to order of players."""
     players = values.shape[1]

@@ -20,7 +20,7 @@ from games import Game, LiftedGame, Positions
 from games.chance import awaits
 from hybrid import direct
 from hybrid.agent import Decisions, Root, require_movers
-from hybrid.evaluate import Evaluator, Judged, UniformEvaluator
+from hybrid.evaluate import Evaluator, Judged, UniformEvaluator, averaged, images
 from hybrid.forest import Forest
 from hybrid.search_config import SearchConfig
 from hybrid.search_kernels import NODES, chance_kernels, kernels
@@ -45,6 +45,8 @@ class Leaves:
         unsolved: `[U]` which of them have to be judged and expanded.
         simulations: `[U]` the number of the simulation that came there.
         positions: `[U]`.
+        asked: `[U + (S - 1) * R]` what the evaluator is asked: `positions`, and the other images under the game's S
+            symmetries of those R that are roots, where the search is `symmetric`.
     """
 
     rows: npt.NDArray[np.int64]
@@ -52,6 +54,7 @@ class Leaves:
     unsolved: npt.NDArray[np.int64]
     simulations: npt.NDArray[np.int64]
     positions: Positions
+    asked: Positions
 
 
 class Search:
@@ -160,8 +163,8 @@ class Search:
     def advance(self) -> None:
         """Run one simulation (`parallel_leaves` at once), or expand the root, in every unfinished row."""
         leaves = self.descend()
-        if self.evaluator is not None and len(leaves.positions):
-            self.ascend(leaves, self.evaluator(leaves.positions))
+        if self.evaluator is not None and len(leaves.asked):
+            self.ascend(leaves, self.evaluator(leaves.asked))
         else:
             self.ascend(leaves, None)
 
@@ -172,8 +175,8 @@ class Search:
                 self.proceed()
                 continue
             leaves = self.descend()
-            asks = self.evaluator is not None and len(leaves.positions) > 0
-            self.ascend(leaves, (yield leaves.positions) if asks else None)
+            asks = self.evaluator is not None and len(leaves.asked) > 0
+            self.ascend(leaves, (yield leaves.asked) if asks else None)
 
     def descend(self) -> Leaves:
         """The first half of `advance`: go down to a leaf in every unfinished row and find its position."""
@@ -193,18 +196,22 @@ class Search:
             self._reveal(at, leaves, new)
         unsolved = np.empty(found, np.int64)
         unsolved = unsolved[: kernels().unsolved(tree, at, leaves, unsolved)]
+        positions = self.forest.at(at[unsolved], leaves[unsolved])
+        (roots,) = np.nonzero(leaves[unsolved] == 0)
+        more = self.config.symmetric and len(roots) > 0
         return Leaves(
             rows=at,
             nodes=leaves,
             unsolved=unsolved,
             simulations=simulations[unsolved],
-            positions=self.forest.at(at[unsolved], leaves[unsolved]),
+            positions=positions,
+            asked=np.concatenate((positions, images(self.game, positions[roots])[len(roots) :])) if more else positions,
         )
 
     def ascend(self, leaves: Leaves, judged: Judged | None) -> None:
         """The second half of `advance`: expand the unsolved leaves and take all values back to the roots.
 
-        `judged` is what the evaluator says of `leaves.positions`; None where there is none, or nothing to ask.
+        `judged` is what the evaluator says of `leaves.asked`; None where there is none, or nothing to ask.
         """
         if len(leaves.unsolved):
             self._expand(leaves, judged)
@@ -314,8 +321,10 @@ class Search:
         tree, dial, positions = self.tree, self.config.dial, leaves.positions
         rows, nodes = leaves.rows[leaves.unsolved], leaves.nodes[leaves.unsolved]
         if judged is not None:
-            logits, values = judged
+            logits, values = self._merged(judged, nodes)
             self.evaluations += np.bincount(rows, minlength=len(self.evaluations))
+            if len(leaves.asked) > len(rows):
+                self.evaluations[rows[nodes == 0]] += len(self.game.action_symmetries) - 1
         else:
             logits = np.zeros((len(rows), self.game.num_actions), np.float32)
             values = np.zeros((len(rows), self.game.players), np.float32)
@@ -330,6 +339,17 @@ class Search:
             raise ValueError(f"the evaluator must return finite logits and values, got {logits[legal]}, {values}")
         for row in rows[nodes == 0].tolist():
             self._add_noise(row)
+
+    def _merged(self, judged: Judged, nodes: npt.NDArray[np.int32]) -> Judged:
+        """What was said of the unsolved `nodes`, roots by the mean over their images where these were asked too."""
+        logits, values = judged
+        extra = slice(len(nodes), len(logits))
+        if extra.start == extra.stop:
+            return judged
+        (roots,) = np.nonzero(nodes == 0)
+        of_images = (np.concatenate((part[roots], part[extra])) for part in judged)
+        logits[roots], values[roots] = averaged(self.game, (next(of_images), next(of_images)))
+        return logits[: extra.start], values[: extra.start]
 
     def _add_noise(self, row: int) -> None:
         """Mix Dirichlet noise into the prior of an expanded root, where the search was given a noise seed."""

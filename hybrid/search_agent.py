@@ -16,7 +16,7 @@ from games import Game, Positions
 from hybrid.agent import Decisions, Root, require_movers
 from hybrid.choice import draw
 from hybrid.dial import Dial
-from hybrid.evaluate import Evaluator, Judged
+from hybrid.evaluate import Evaluator, Judged, averaged, images
 from hybrid.search import Search, SearchConfig
 from hybrid.search_kernels import NODES
 from hybrid.together import Deciding, finish
@@ -84,7 +84,10 @@ class SearchAgent:
         """See `hybrid.together.Sharing`."""
         require_movers(self.game, positions)
         if not self.config.dial.searches:
-            return self._consulted(positions, seeds, (yield positions))
+            if not self.config.symmetric:
+                return self._consulted(positions, seeds, (yield positions))
+            judged = averaged(self.game, (yield images(self.game, positions)))
+            return self._consulted(positions, seeds, judged)
         size = self._batch()
         parts = [slice(first, first + size) for first in range(0, len(positions), size)]
         remembered = games if len(parts) == 1 else None
@@ -181,7 +184,7 @@ class SearchAgent:
             actions=draw(weights, seeds) if self.temperature else np.argmax(masked, axis=1),
             policy=(weights / weights.sum(axis=1, keepdims=True)).astype(np.float32),
             values=values,
-            evaluations=np.ones(len(positions), np.int64),
+            evaluations=np.full(len(positions), len(self.game.action_symmetries) if self.config.symmetric else 1),
             plies=np.zeros(len(positions), np.int64),
             seconds=np.zeros(len(positions)),
         )

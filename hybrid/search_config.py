@@ -32,6 +32,8 @@ class SearchConfig:
             at a cost in strength for the same simulations: 8 leaves of 100 cost 36 Elo (`docs/search.md`).
         max_nodes: bound on the nodes of one row; a search that reaches it ends.
         max_evaluations: bound on the network evaluations of one search, which ends there; 0 = none.
+        symmetric: whether a root is judged by the mean over its images under the game's symmetries, an evaluation each;
+            all other leaves, and roots that were such before, are judged as they are.
     """
 
     dial: Dial = field(default_factory=Dial)
@@ -51,6 +53,7 @@ class SearchConfig:
     parallel_leaves: int = 1
     max_nodes: int = 4_000_000
     max_evaluations: int = 0
+    symmetric: bool = False
 
     def __post_init__(self) -> None:
         for name in ("c_puct", "c_rollout", "c_base", "c_uct", "c_visit", "c_scale", "dirichlet_total"):

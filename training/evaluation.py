@@ -66,9 +66,10 @@ def judge(run: Path, game: Game, config: Config, generation: int) -> tuple[Solve
     if not config.evaluation.labelled:
         return ()
     labelled, path = labelled_positions(game, config.evaluation.labelled), str(path_of(run, generation))
-    reports = []
+    reports, evaluators = [], Evaluators(game)
     for name, budget in (("network", 0), ("search", config.evaluation.simulations)):
-        report = measure(run_agents.make(game, path, simulations=budget), labelled, seed=config.seed)
+        agent = run_agents.make(game, path, evaluators, simulations=budget)
+        report = measure(agent, labelled, seed=config.seed)
         rates = {kind: score.blunder_rate for kind, score in report.rows()}
         reports.append(
             SolverReport(

@@ -36,6 +36,7 @@ def make(
     parallel_leaves: int = 1,
     device: str = "cpu",
     temperature: float = 0.0,
+    symmetric: bool = True,
     evaluations: int = 0,
 ) -> SearchAgent:
     """Spec `runs/c4?dial=0.3&simulations=64`: the newest network of a run (or one checkpoint) behind the dial.
@@ -63,6 +64,8 @@ def make(
         parallel_leaves: as above.
         device: `cpu`, `cuda` or `cuda:N`.
         temperature: draw the moves of the network alone from softmax(logits / temperature); 0 = play the best.
+        symmetric: judge the position to move in by the network's mean over its images under the game's symmetries, an
+            evaluation each; see `SearchConfig`.
         evaluations: budget of network evaluations per move instead of `simulations`; see `bound`.
     """
     seconds = parse_duration(time)
@@ -82,6 +85,7 @@ def make(
         fpu_reduction=fpu_reduction,
         reuse=reuse,
         parallel_leaves=parallel_leaves,
+        symmetric=symmetric,
     )
     return SearchAgent(game, evaluators.of(path, device), config, name=path, temperature=temperature)
 

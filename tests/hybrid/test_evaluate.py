@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 
 import games
-from games import Game, lift
+from games import Game, Positions, lift
 from hybrid.checkpoint import Checkpoint
-from hybrid.evaluate import NetworkEvaluator, UniformEvaluator, load_evaluator, per_player
+from hybrid.dial import Dial
+from hybrid.evaluate import NetworkEvaluator, UniformEvaluator, averaged, images, load_evaluator, per_player
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.runtime import Floats, OnnxRuntime, calibrate
+from hybrid.search import Search, SearchConfig
+from hybrid.search_agent import SearchAgent
+from hybrid.strategy import Strategy
+from tests.hybrid.fakes import HashEvaluator
 
 CONFIG = NetworkConfig(blocks=1, channels=4)
 
@@ -148,3 +153,66 @@ def test_eight_bits_need_calibration() -> None:
     exact = load_evaluator(game, replace(checkpoint, ranges=ranges))(positions)
     assert not np.array_equal(rounded[0], exact[0])
     np.testing.assert_allclose(rounded[0], exact[0], atol=0.05)
+
+
+def sampled(spec: str, count: int, plies: int) -> tuple[Game, Positions]:
+    """Undecided positions a few random plies from the start."""
+    game, rng = games.load(spec), np.random.default_rng(0)
+    positions = game.initial(count)
+    for _ in range(plies):
+        positions = game.step(positions, [rng.choice(np.flatnonzero(row)) for row in game.legal_actions(positions)])
+    return game, positions[positions["terminal"] == 0]
+
+
+@pytest.mark.parametrize(("spec", "count"), [("tic_tac_toe", 8), ("connect_four", 2), ("hex:size=3", 2)])
+def test_the_mean_over_images_is_the_same_for_every_image(spec: str, count: int) -> None:
+    """An evaluator that judges images apart does so no more once it is averaged, and its mean stays what it was."""
+    game, positions = sampled(spec, 20, 3)
+    plain = HashEvaluator(game)
+    logits, values = averaged(game, plain(images(game, positions)))
+    total = np.zeros_like(values)
+    assert len(game.action_symmetries) == count
+    for symmetry in range(count):
+        image = game.transform(positions, np.full(len(positions), symmetry))
+        total += plain(image)[1]
+        moved, same = averaged(game, plain(images(game, image)))
+        np.testing.assert_allclose(same, values, atol=1e-6)
+        for action, target in enumerate(game.action_symmetries[symmetry]):
+            np.testing.assert_allclose(moved[:, target], logits[:, action], atol=1e-6)
+    np.testing.assert_allclose(values, total / count, atol=1e-6)
+
+
+@pytest.mark.parametrize("simulations", [0, 1])
+def test_a_symmetric_agent_plays_images_of_its_moves(simulations: int) -> None:
+    game, positions = sampled("connect_four", 200, 5)
+    mirrored, seeds = game.transform(positions, np.ones(len(positions), np.int64)), np.zeros(len(positions), np.uint64)
+    chosen = {}
+    for symmetric in (True, False):
+        config = SearchConfig(dial=Dial(simulations=simulations), symmetric=symmetric)
+        evaluator = HashEvaluator(game)
+        agent = SearchAgent(game, evaluator, config, name="agent")
+        here, there = agent.decide(positions, seeds), agent.decide(mirrored, seeds)
+        assert here.evaluations.sum() + there.evaluations.sum() == evaluator.evaluations
+        unlike = np.array([one.tobytes() != other.tobytes() for one, other in zip(positions, mirrored, strict=True)])
+        chosen[symmetric] = (there.actions == 6 - here.actions)[unlike]
+    assert chosen[True].all()
+    assert not chosen[False].all()
+
+
+@pytest.mark.parametrize("strategy", [Strategy.PUCT, Strategy.GUMBEL])
+def test_a_symmetric_search_judges_its_root_as_the_symmetric_network_does(strategy: Strategy) -> None:
+    """Whatever else happens in the batch: rows that start later than others are judged the same."""
+    game, positions = sampled("connect_four", 12, 4)
+    logits, _ = averaged(game, HashEvaluator(game)(images(game, positions)))
+    weights = np.where(game.legal_actions(positions), np.exp(logits), 0.0)
+    search = Search(game, HashEvaluator(game), SearchConfig(strategy=strategy, symmetric=True), 12)
+    rows, seeds = np.arange(12), np.arange(12).astype(np.uint64)
+    search.begin(rows[:5], positions[:5], seeds[:5], 20)
+    for _ in range(4):
+        search.advance()
+    search.begin(rows[5:], positions[5:], seeds[5:], 20)
+    search.run()
+    decisions = search.decisions(rows)
+    assert decisions.root is not None
+    assert decisions.root.network_policy is not None
+    np.testing.assert_allclose(decisions.root.network_policy, weights / weights.sum(1, keepdims=True), atol=1e-6)
