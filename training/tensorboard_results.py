@@ -1,9 +1,10 @@
-"""Results of evaluations for TensorBoard: how a tuning went and what it found, and a tournament's standings."""
+"""Results of evaluations for TensorBoard: tunings, tournaments and maps of the spectrum."""
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,13 @@ from torch.utils.tensorboard import SummaryWriter
 
 from eval.chart import chart
 from eval.results import Results
+from eval.spectrum.export import rows
+from eval.spectrum.findings import findings
+from eval.spectrum.survey import Spectrum
 from eval.tune import Tuning
+
+_MEASURES = ("elo", "evaluations", "milliseconds", "optimal", "regret", "gap")
+"""What TensorBoard shows of a place on the map, where it is known."""
 
 
 def write_tuning(folder: Path, tuning: Tuning, picture: bytes) -> None:
@@ -49,7 +56,7 @@ def write_tournament(folder: Path, results: Results) -> None:
     rows = ["| agent | Elo | 95 % | games | score |", "|---|---|---|---|---|"]
     with SummaryWriter(str(folder)) as log:
         for line in results.standings:
-            name = "".join(letter if letter.isalnum() else "_" for letter in line.agent)
+            name = _tag(line.agent)
             rated = "-" if line.elo is None else f"{line.elo:+.0f}"
             ends = "-" if line.ci95 is None else f"{line.ci95[0]:+.0f} to {line.ci95[1]:+.0f}"
             score = "-" if line.score is None else f"{line.score:.1%}"
@@ -66,11 +73,40 @@ def write_tournament(folder: Path, results: Results) -> None:
         log.add_scalar("tournament/distinct_games", results.distinct_games, games)
 
 
+def write_spectrum(folder: Path, spectrum: Spectrum, pictures: Mapping[str, bytes]) -> None:
+    """Write a map: every place's rating and costs by generation, `pictures` (the contents of PNGs), answers, hparams.
+
+    Events that an earlier call has left in `folder` are replaced.
+    """
+    newest = spectrum.generations[-1]
+    with _writer(folder) as log:
+        for row in rows(spectrum):
+            known = {name: getattr(row, name) for name in _MEASURES if getattr(row, name) is not None}
+            if row.generation is None:
+                log.add_scalar(f"elo/{_tag(row.agent.rpartition('/')[2])}", row.elo, newest)
+                continue
+            place = f"dial_{row.position:g}_simulations_{row.simulations}"
+            for name, value in known.items():
+                log.add_scalar(f"{name}/{place}", value, row.generation)
+            setting = {"dial": row.position, "simulations": row.simulations, "generation": row.generation}
+            outcome = {f"hparam/{name}": value for name, value in known.items()}
+            log.add_hparams(setting, outcome, run_name=f"generation_{row.generation}_{place}", global_step=0)
+        for name, picture in pictures.items():
+            log.add_image(f"spectrum/{name}", _pixels(picture), newest)
+        answers = [f"**{one.question}** {one.answer}" for one in findings(spectrum)]
+        log.add_text("spectrum/answers", "\n\n".join(answers), newest)
+
+
 def _writer(folder: Path) -> SummaryWriter:
-    """Event files in `folder`, which has no others."""
-    for old in folder.glob("events.out.tfevents.*"):
+    """Event files in `folder`, which has no others, nor have its folders."""
+    for old in folder.rglob("events.out.tfevents.*"):
         old.unlink()
     return SummaryWriter(str(folder))
+
+
+def _tag(text: str) -> str:
+    """A text as TensorBoard takes it for a name."""
+    return "".join(letter if letter.isalnum() else "_" for letter in text)
 
 
 def _pixels(picture: bytes) -> npt.NDArray[np.uint8]:

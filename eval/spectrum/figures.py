@@ -136,7 +136,9 @@ def _profile(spectrum: Spectrum, measure: Callable[[Cell], Estimate], label: str
             bars(panel, moved, estimates, color=colour, marker="o", ms=5, label=f"{budget:,} simulations")
         panel.set_title(f"generation {generation}")
         names = _ENDS if len(shown) <= 3 else {}
-        panel.set_xticks(positions, [names.get(position, f"{position:g}") for position in positions])
+        # A second line everywhere keeps the first ones level.
+        panel.set_xticks(positions, [names.get(position, f"{position:g}\n") for position in positions])
+        panel.set_xlabel("dial")
         panel.set_xlim(positions[0] - 0.14, positions[-1] + 0.14)
         panel.grid(visible=False, axis="x")
     axes[0].set_ylabel(label)

@@ -21,7 +21,7 @@ def ladder(strength: Strength) -> Plot:
     bars(panel, list(places), measured, fmt="o", color=INK, ms=5, label="measured")
     panel.set_xticks(places, [_setting(level) for level in levels])
     panel.axvline(0.0, color=MUTED, lw=1, ls="--")
-    panel.set(ylabel="Elo", xlabel="temperature of the network alone (left), then simulations at dial 0.5 (right)")
+    panel.set(ylabel="Elo", xlabel="the network alone at temperature T (left), then simulations at dial 0.5 (right)")
     panel.legend(loc="upper left")
     low, high = strength.range
     return Plot(
@@ -38,5 +38,5 @@ def _setting(level: float) -> str:
     if level == 0.0:
         return "random"
     if level < 1.0:
-        return f"{1.0 / level - 1.0:g}"
+        return f"T={1.0 / level - 1.0:g}"
     return f"{round(2.0 ** (level - 1.0)):,}" if level > 1.0 else "network"

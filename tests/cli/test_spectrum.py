@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 import games
 from eval.match import play
@@ -57,6 +58,7 @@ def test_a_map_its_files_and_going_on(hybrid: Hybrid, run: Path, monkeypatch: py
     assert (ran.code, ran.err, result["finished"]) == (0, "", True)
     _check_result(result)
     _check_files(run / "spectrum", result)
+    _check_events(run / "spectrum" / "tensorboard", result)
     assert "When does search pay?" in ran.out
     assert f"Strength is calibrated: {run}?elo=" in ran.out.replace("\n", "")
     with monkeypatch.context() as patch:
@@ -101,6 +103,24 @@ def _check_files(folder: Path, result: dict[str, Any]) -> None:
         table = list(csv.DictReader(file))
     assert len(table) == len(result["rows"])
     assert float(table[0]["elo"]) == pytest.approx(result["rows"][0]["elo"], rel=1e-4)
+
+
+def _check_events(folder: Path, result: dict[str, Any]) -> None:
+    """TensorBoard has a curve over generations for every place, the plots, the answers, and places as hparams."""
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    curve = events.Scalars("elo/dial_0.5_simulations_16")
+    there = [row for row in result["rows"] if (row["position"], row["simulations"]) == (0.5, 16)]
+    assert [event.step for event in curve] == [2, 4]
+    assert [event.value for event in curve] == pytest.approx([row["elo"] for row in there], rel=1e-5)
+    assert set(events.Tags()["images"]) == {f"spectrum/{Path(name).stem}" for name in PLOTS}
+    assert "spectrum/answers/text_summary" in events.Tags()["tensors"]
+    places = [path for path in folder.iterdir() if path.is_dir()]
+    assert len(places) == 12
+    place = EventAccumulator(str(folder / "generation_4_dial_1_simulations_4"))
+    place.Reload()
+    assert {"hparam/elo", "hparam/milliseconds"} <= set(place.Tags()["scalars"])
+    assert "_hparams_/session_start_info" in place.summary_metadata
 
 
 def _check_strength(hybrid: Hybrid, run: Path, result: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """Map what network and search are worth: dial positions, budgets and checkpoints of one run, all rated on one scale.
 
-Writes a page to look at (report.html, which needs nothing else), its plots, and a table of all numbers into a folder,
-by default RUN/spectrum, and calibrates the run's strength: from then on RUN?elo=1200 plays at that rating of this pool.
+Writes a page to look at (report.html, which needs nothing else), its plots, a table of all numbers and TensorBoard's
+events into a folder, by default RUN/spectrum, and calibrates the run's strength: from then on RUN?elo=1200 plays at
+that rating of this pool.
 Every game is stored as soon as it is over: stopped, killed or run again, the same command goes on.
 """
 
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `hybrid spectrum`."""
-    from jsonargparse.typing import NonNegativeInt, PositiveInt
+    from jsonargparse.typing import PositiveInt
 
     from eval.spectrum import design
+    from hybrid.cli.parser import add_openings
 
     parser.add_argument("game", type=str, help="such as connect_four or connect_four:rows=5")
     parser.add_argument("agent", type=str, help="a run folder or checkpoint; options of the search may follow")
@@ -48,9 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--games", type=PositiveInt, default=24, help="how many each pairing plays on average")
     parser.add_argument("--out", type=Path | None, default=None, metavar="FOLDER", help="RUN/spectrum without it")
-    parser.add_argument(
-        "--opening-plies", type=NonNegativeInt, default=4, help="random moves at the start of each game"
-    )
+    add_openings(parser)
     parser.add_argument("--workers", type=PositiveInt, default=1, help="processes that play")
 
 
@@ -95,6 +95,7 @@ def _survey(design: Design, folder: Path, workers: int) -> Outcome:
     from hybrid import strength
     from hybrid.cli.output import progress
     from hybrid.cli.tournament_screen import TournamentScreen
+    from training.tensorboard_results import write_spectrum
 
     screen = TournamentScreen(f"{design.game}: {design.agent}")
     try:
@@ -113,6 +114,8 @@ def _survey(design: Design, folder: Path, workers: int) -> Outcome:
     target = strength.file_of(pool.newest)
     if calibration is not None and target is not None:
         strength.save(target, calibration)
+    pictures = {file.stem: file.read_bytes() for file in files if file.suffix == ".png"}
+    write_spectrum(folder / "tensorboard", spectrum, pictures)
     data = {**export.summary(spectrum, calibration), "files": [str(file) for file in files], "finished": True}
     _show(spectrum, calibration if target is not None else None, files[0])
     return Outcome(data)
