@@ -67,16 +67,15 @@ class SearchAgent:
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
         """See `Agent.decide`. With a time budget, rows are decided one after another, each with the whole budget."""
-        if self.config.dial.seconds is None:
+        if self._time is None:
             return finish([self.deciding(positions, seeds, games)], self.evaluator)[0]
         require_movers(self.game, positions)
-        return self._decide_timed(positions, seeds, games, self.config.dial.seconds)
+        return self._decide_timed(positions, seeds, games, self._time)
 
     @property
     def asks(self) -> Evaluator | None:
         """The evaluator, if it may answer others at the same time: nobody shares a time budget."""
-        dial = self.config.dial
-        return self.evaluator if dial.consults_network and dial.seconds is None else None
+        return self.evaluator if self.config.dial.consults_network and self._time is None else None
 
     def deciding(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
@@ -117,6 +116,11 @@ class SearchAgent:
         """Drop all trees."""
         self._search = None
         self._rows = {}
+
+    @property
+    def _time(self) -> float | None:
+        """Seconds for each move; None if there is no such budget, or no search to spend it."""
+        return self.config.dial.seconds if self.config.dial.searches else None
 
     def _batch(self) -> int:
         """How many rows of trees fit the memory, reused parts included."""

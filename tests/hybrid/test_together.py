@@ -33,6 +33,7 @@ QUERIES = (
     "simulations=16&parallel_leaves=4",
     "evaluations=9",
     "simulations=0&temperature=1.5",
+    "simulations=0&time=1ms",
 )
 
 
