@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,7 +22,7 @@ from scipy import optimize
 from eval.arena import play_fixtures
 from eval.match import Match, round_of
 from eval.openings import Book
-from eval.records import derive
+from eval.records import Record, derive
 from eval.statistics import score_of
 from games.rules import Game
 from hybrid.agent import Agent
@@ -110,17 +110,20 @@ def run(
     max_games: int = 20_000,
     batch: int = 64,
     opening_plies: int = 4,
+    progress: Callable[[Record], None] | None = None,
 ) -> tuple[Verdict, Match]:
     """Play two agents until the test decides or `max_games` are played, `batch` games at a time.
 
     No opening comes again before all have been played. When a whole batch brings no new game, there is nothing more to
-    learn: the test warns and ends undecided.
+    learn: the test warns and ends undecided. `progress` is called with each game as it finishes.
 
     Raises:
-        ValueError: the game is not for two players, or `batch` or `max_games` are not positive and even.
+        ValueError: the game or the agents are not for two players, or `batch` or `max_games` are not positive and even.
     """
     if game.players != 2:
         raise ValueError(f"the test needs a game for 2 players, got {game.players}")
+    if len(agents) != 2:
+        raise ValueError(f"agents must be 2, got {len(agents)}")
     for name, value in (("batch", batch), ("max_games", max_games)):
         if value < 2 or value % 2:
             raise ValueError(f"{name} must be a positive even number, got {value}")
@@ -131,19 +134,26 @@ def run(
         known = () if match is None else match.games
         numbers = range(len(known) // 2, min(len(known) + batch, max_games) // 2)
         fixtures = [fixture for number in numbers for fixture in round_of(game, number, book.line(number), seed)]
-        more = play_fixtures(game, agents, fixtures, concurrent=batch, memory=False)
-        before, match = match, Match.of((*known, *more))
+        played = play_fixtures(game, agents, fixtures, concurrent=batch, memory=False)
+        before, match = match, Match.of((*known, *_told(played, progress)))
         verdict = test.verdict(evidence(match))
         if verdict is not Verdict.UNDECIDED or len(match.games) >= max_games:
             return verdict, match
         if before is not None and match.distinct_games == before.distinct_games:
             warnings.warn(
-                f"the test ends undecided: its last {len(match.games) - len(known)} games all repeat earlier ones, "
-                f"{match.distinct_games} of {len(match.games)} are distinct; give the agents more random openings "
-                "(opening_plies)",
+                f"the test ends undecided: its last {len(fixtures)} games all repeat earlier ones, "
+                f"{match.distinct_games} of {len(match.games)} are distinct; give the agents more random openings",
                 stacklevel=2,
             )
             return verdict, match
+
+
+def _told(games: Iterable[Record], progress: Callable[[Record], None] | None) -> Iterator[Record]:
+    """The same games, each told to `progress`."""
+    for game in games:
+        if progress is not None:
+            progress(game)
+        yield game
 
 
 def evidence(match: Match) -> npt.NDArray[np.float64]:

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
-from jsonargparse.typing import NonNegativeInt
+from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 _OF_ONE_CALL = ("game", "run", "resume", "config", "json", "traceback")
 
@@ -35,6 +35,18 @@ def make(module: ModuleType, name: str) -> CommandParser:
     )
     parser.add_argument("--traceback", action="store_true", help="show where an error was raised")
     return parser
+
+
+def add_openings(parser: ArgumentParser) -> None:
+    """Declare the option of all commands that play from random openings."""
+    parser.add_argument(
+        "--opening-plies", type=NonNegativeInt, default=4, help="random moves at the start of each game"
+    )
+
+
+def add_concurrent(parser: ArgumentParser) -> None:
+    """Declare how many games a process plays at once."""
+    parser.add_argument("--concurrent", type=PositiveInt, default=64, help="games played side by side; changes no game")
 
 
 def plain(value: Any) -> Any:

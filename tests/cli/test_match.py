@@ -44,6 +44,23 @@ def test_perfect_play_on_both_sides_is_drawn_and_repeats_itself(match: Any) -> N
     assert (result["score"], result["elo"], result["draws"]) == (0.5, 0.0, 4)
 
 
+def test_a_sequential_test_stops_when_it_knows(match: Any) -> None:
+    """Many simulations beat chance by far more than 50 Elo, which is soon known; chance beats nobody."""
+    arguments = ("tic_tac_toe", "mcts?simulations=100", "random")
+    options = ("--opening-plies", 2, "--games", 400, "--concurrent", 15, "--sprt", "0,50")
+    better = match(*arguments, *options)
+    assert better["games"] < 400
+    assert better["sprt"] == {"elo0": 0, "elo1": 50, "alpha": 0.05, "beta": 0.05, "verdict": "better"}
+    assert "Is the first agent 50 Elo better rather than 0" in better["out"]
+    assert match(arguments[0], *arguments[:0:-1], *options)["sprt"]["verdict"] == "not better"
+
+
+@pytest.mark.parametrize("value", ["20", "0,x", "20,0"])
+def test_tests_without_sense_are_refused(hybrid: Hybrid, value: str) -> None:
+    error = hybrid("match", "tic_tac_toe", "random", "mcts", "--sprt", value).error
+    assert "--sprt must be" in error or "elo0 must be below elo1" in error
+
+
 def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:
     data = {"score": 1.0, "elo": float("inf"), "ci95": (0.5, float("nan"))}
     write_json(tmp_path / "b.json", data)

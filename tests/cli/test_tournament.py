@@ -55,6 +55,9 @@ def test_standings_and_files(play: Any, tmp_path: Path) -> None:
     agents = list(lines)
     assert result["scores"][agents.index("perfect")][agents.index("random")] > 0.6
     assert result["scores"][0][0] is None
+    assert result["superiority"][0][0] == 0.5
+    assert result["superiority"][agents.index("perfect")][agents.index("random")] > 0.99
+    assert result["superiority"][0][1] == pytest.approx(1 - result["superiority"][1][0])
     assert len(moves(tmp_path / "games.csv")) == 60
     assert (tmp_path / "games.pgn").read_text(encoding="utf-8").count("[White ") == 60
     assert "mcts?simulations=20" in ran.out

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
     from eval.match import Match
+    from eval.sprt import Sprt, Verdict
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `hybrid match`."""
-    from jsonargparse.typing import NonNegativeInt, PositiveInt
+    from jsonargparse.typing import PositiveInt
+
+    from hybrid.cli.parser import add_concurrent, add_openings
 
     parser.add_argument("game", type=str, help="such as connect_four or connect_four:rows=5")
     parser.add_argument(
@@ -32,10 +35,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="one for each player: run folders, checkpoints, random, 'mcts?simulations=1000'",
     )
     parser.add_argument("--games", type=PositiveInt, default=100, help="how many; a multiple of the number of seatings")
+    add_openings(parser)
+    add_concurrent(parser)
     parser.add_argument(
-        "--opening-plies", type=NonNegativeInt, default=4, help="random moves at the start of each game"
+        "--sprt",
+        type=str | None,
+        default=None,
+        metavar="ELO0,ELO1",
+        help="stop as soon as it is known whether the first agent is ELO1 better rather than ELO0; --games is the most",
     )
-    parser.add_argument("--concurrent", type=PositiveInt, default=64, help="games played side by side; changes no game")
     parser.add_argument("--save", type=Path | None, default=None, metavar="FILE", help="keep the games as JSON lines")
 
 
@@ -46,36 +54,56 @@ def run(
     games: int,
     opening_plies: int,
     concurrent: int,
+    sprt: str | None,
     save: Path | None,
     seed: int,
 ) -> Outcome:
     """Play the match and show its result."""
     import numpy as np
 
+    from eval import sprt as sequential
     from eval.match import play
     from games import load as load_game
     from hybrid.agents import load_all
 
     if save is not None:
         check_writable(save, "--save")
+    test = None if sprt is None else _test(sprt)
     rules = load_game(game)
-    players = load_all(agents, rules)
+    players, rng = load_all(agents, rules), np.random.default_rng(seed)
+    verdict = None
     with progress() as bar, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the match's own caution is shown below
         task = bar.add_task(escape(f"{game}: {' against '.join(agents)}"), total=games)
-        result = play(
-            rules,
-            players,
-            games,
-            np.random.default_rng(seed),
-            opening_plies=opening_plies,
-            concurrent=concurrent,
-            progress=lambda record: bar.advance(task),
-        )
+        told: Any = {"opening_plies": opening_plies, "progress": lambda record: bar.advance(task)}
+        if test is None:
+            result = play(rules, players, games, rng, concurrent=concurrent, **told)
+        else:
+            batch = concurrent + concurrent % 2
+            verdict, result = sequential.run(rules, players, test, rng, max_games=games, batch=batch, **told)
     if save is not None:
         result.save(save)
     _show(result, agents)
-    return Outcome(as_json(result, game, agents))
+    data = as_json(result, game, agents)
+    return Outcome(data if test is None or verdict is None else {**data, "sprt": _judged(test, verdict)})
+
+
+def _judged(test: Sprt, verdict: Verdict) -> dict[str, Any]:
+    """Print what a sequential test says; the same for `--json`."""
+    asked = f"{test.elo1:g} Elo better rather than {test.elo0:g}"
+    console().print(f"Is the first agent {asked}, with errors of {test.alpha:.0%}? [bold]{verdict.value}[/bold]")
+    return {**vars(test), "verdict": verdict.value}
+
+
+def _test(text: str) -> Sprt:
+    """The test of `0,20`: 0 Elo against 20."""
+    from eval.sprt import Sprt
+
+    try:
+        low, high = (float(item) for item in text.split(","))
+    except ValueError:
+        raise ValueError(f"--sprt must be two numbers of Elo as in 0,20, got {text!r}") from None
+    return Sprt(elo0=low, elo1=high)
 
 
 def as_json(result: Match, game: str, agents: list[str]) -> dict[str, Any]:

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `hybrid tournament`."""
-    from jsonargparse.typing import NonNegativeInt, PositiveInt
+    from jsonargparse.typing import PositiveInt
 
     from eval.schedule import Schedule
+    from hybrid.cli.parser import add_openings
 
     parser.add_argument("game", type=str, help="such as connect_four or connect_four:rows=5")
     parser.add_argument(
@@ -49,9 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=Schedule.ROUND_ROBIN.value,
         help="gauntlet: the first agent against all others; adaptive: most games where ratings are least certain",
     )
-    parser.add_argument(
-        "--opening-plies", type=NonNegativeInt, default=4, help="random moves at the start of each game"
-    )
+    add_openings(parser)
     parser.add_argument("--workers", type=PositiveInt, default=1, help="processes that play")
     parser.add_argument(
         "--concurrent", type=PositiveInt, default=64, help="games that each of them plays side by side; changes no game"
@@ -168,7 +167,7 @@ def _show(results: Results, path: Path) -> dict[str, Any]:
     from eval.transitivity import examine
     from hybrid.cli.tournament_screen import pairings_table, standings_table
 
-    screen, data = console(), _as_json(results, path)
+    screen, data = console(), {**_as_json(results, path), "superiority": _superiority(results)}
     screen.print(standings_table(results, final=True))
     cautions = [results.caution]
     if len(results.records[0].agents) == 2 and len(results.agents) > 2:
@@ -190,6 +189,12 @@ def _as_json(results: Results, path: Path) -> dict[str, Any]:
     from eval.export import summary
 
     return {**summary(results), "store": str(path)}
+
+
+def _superiority(results: Results) -> list[list[float]]:
+    """The probability that the agent of each row is better than that of each column, in order of the standings."""
+    agents = [line.agent for line in results.standings]
+    return [[results.ratings.superiority(one, other) for other in agents] for one in agents]
 
 
 def _pool_as_json(pool: Transitivity) -> dict[str, Any]:

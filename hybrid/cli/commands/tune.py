@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `hybrid tune`."""
-    from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
+    from jsonargparse.typing import PositiveFloat, PositiveInt
+
+    from hybrid.cli.parser import add_concurrent, add_openings
 
     parser.add_argument("game", type=str, help="such as connect_four or connect_four:rows=5")
     parser.add_argument("agent", type=str, help="a run folder or a checkpoint in one, perhaps with search options")
@@ -37,10 +39,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--confirm", type=PositiveInt, default=200, help="games of each match that measures the gain; even"
     )
-    parser.add_argument(
-        "--opening-plies", type=NonNegativeInt, default=4, help="random moves at the start of each game"
-    )
-    parser.add_argument("--concurrent", type=PositiveInt, default=64, help="games played side by side; changes no game")
+    add_openings(parser)
+    add_concurrent(parser)
 
 
 def run(
