@@ -40,17 +40,17 @@ class World:
     def play(self, duels: Sequence[Duel]) -> list[Floats]:
         """The objective of `optimise`."""
         elo = self.elo(self.space.candidates)
-        return [self._rounds(elo[duel.first] - elo[duel.second], duel.rounds) for duel in duels]
+        return [self.games(elo[duel.first] - elo[duel.second], duel.rounds).mean(axis=1) for duel in duels]
 
-    def _rounds(self, gap: float, count: int) -> Floats:
-        """`[R]` shares of the points of a player `gap` Elo above its opponent; moving first is worth 30 Elo."""
+    def games(self, gap: float, count: int) -> Floats:
+        """`[R, 2]` points of a player `gap` Elo above its opponent, moving first and second; the first has 30 Elo."""
         luck = self.rng.normal(0.0, self.luck, count) if self.luck else np.zeros(count)
-        points = np.zeros(count)
-        for side in (1.0, -1.0):
+        points = np.zeros((count, 2))
+        for place, side in enumerate((1.0, -1.0)):
             odds = np.exp((gap + side * (luck + 30.0)) / ELO * (2.0 + self.nu) / 4.0)
             chance = self.rng.random(count) * (odds + self.nu + 1.0 / odds)
-            points += np.select([chance < odds, chance < odds + self.nu], [1.0, 0.5], 0.0)
-        return points / 2.0
+            points[:, place] = np.select([chance < odds, chance < odds + self.nu], [1.0, 0.5], 0.0)
+        return points
 
 
 def tune(axes: Sequence[str], seed: int, games: int, precision: float) -> tuple[Found, list[float]]:

@@ -14,7 +14,6 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 import games
 from benchmarks.tuning import World
-from benchmarks.tuning import tune as tune_world
 from eval import tune
 from eval.records import Record, replay
 from eval.store import Store
@@ -23,7 +22,7 @@ from eval.tuning.curve import curve, observed, png
 from eval.tuning.kernel import DifferenceKernel
 from eval.tuning.landscape import Landscape, Rounds, fit
 from eval.tuning.loop import Duel, Found, optimise
-from eval.tuning.matches import Matches
+from eval.tuning.matches import Matches, Setup
 from eval.tuning.space import Floats, Space
 from hybrid import agents, checkpoint, tuned
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
@@ -129,29 +128,6 @@ def test_a_duel_is_between_two(monkeypatch: pytest.MonkeyPatch) -> None:
     certain: Landscape = replace(known, mean=np.linspace(100, 0, 51), covariance=np.zeros_like(known.covariance))
     drawn = samples(certain, np.random.default_rng(0))
     assert choose(certain, drawn, 2, 4) == [(0, 1), (0, 1)]
-
-
-def median_regret(axes: list[str], seeds: range, games: int) -> float:
-    return float(np.median([tune_world(axes, seed, games, 0.0)[1][-1] for seed in seeds]))
-
-
-def test_the_best_dial_is_found_within_a_few_games() -> None:
-    assert median_regret(["dial"], range(5), 400) <= 15.0
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("axes", [["dial"], ["prior_weight", "value_weight", "c_puct"]])
-def test_the_best_dial_is_found_on_many_landscapes(axes: list[str]) -> None:
-    assert median_regret(axes, range(50), 2000) <= 15.0
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("axes", [["dial"], ["prior_weight", "value_weight", "c_puct"]])
-def test_what_it_thinks_it_knows_is_so(axes: list[str]) -> None:
-    """Where it stops because the expected regret is at most 15 Elo, the true one is, on average."""
-    ends = [tune_world(axes, seed, 4000, 15.0) for seed in range(50)]
-    assert all(found.settled for found, _ in ends)
-    assert np.mean([path[-1] for _, path in ends]) <= 15.0
 
 
 def test_the_same_seed_searches_the_same_way() -> None:
@@ -289,6 +265,34 @@ def test_interrupted_it_goes_on_to_the_same_end(
     assert resumed.spec == whole.spec
     left[0] = 0
     assert tune.run(plan).spec == whole.spec
+
+
+def test_trials_are_played_on_openings_that_the_search_has_not_seen(network: Path, tmp_path: Path) -> None:
+    """No position of theirs, nor its mirror image, was one of the search's; nor was a seed."""
+    game = games.load("tic_tac_toe")
+    setup = Setup(
+        game=game,
+        file=network,
+        common=(("simulations", "2"),),
+        store=tmp_path / "games.db",
+        seed=3,
+        opening_plies=4,
+        concurrent=64,
+    )
+
+    def images(match: Sequence[Record]) -> set[bytes]:
+        starts = np.concatenate([replay(record)[record.opening : record.opening + 1] for record in match])
+        views = [game.transform(starts, np.full(len(starts), k)) for k in range(len(game.action_symmetries))]
+        return {view[row].tobytes() for view in views for row in range(len(starts))}
+
+    with Matches(setup) as matches:
+        dials = {number: (("dial", f"{0.5 + 0.1 * number:g}"),) for number in range(3)}
+        matches.scores(dials.__getitem__, [Duel(first=0, second=1, start=0, rounds=20)])
+        searched = [*matches._known.values()]
+        trial = matches.match(dials[2], dials[0], 40)
+    assert len(images(trial.games)) >= 20
+    assert not images(trial.games) & images(searched)
+    assert not {record.seed for record in trial.games} & {record.seed for record in searched}
 
 
 def test_the_proposal_must_not_lose_its_trial(plan: tune.Plan, monkeypatch: pytest.MonkeyPatch) -> None:
