@@ -15,6 +15,7 @@ from eval.schedule import AdaptiveQueue, Calendar, FixedQueue, Schedule
 from eval.store import Store
 from eval.workers import Crew, Loader, play_queue
 from games import load as load_game
+from games.rules import Game
 from hybrid import agents as hybrid_agents
 from hybrid import checkpoint
 
@@ -95,18 +96,13 @@ def run(
     Raises:
         ValueError: an argument does not fit, an agent cannot be loaded, or the store cannot be used.
     """
-    game = load_game(plan.game)
-    if len(plan.agents) < game.players:
-        raise ValueError(f"agents must be at least {game.players}, the game's players, got {len(plan.agents)}")
-    if anchor is not None and anchor not in plan.agents:
-        raise ValueError(f"anchor must be one of the agents {', '.join(plan.agents)}, got {anchor!r}")
+    game = _game_of(plan, anchor)
     resolved = [resolve(spec) if loader is hybrid_agents.load_all else (spec, "") for spec in plan.agents]
+    concrete, hashes = zip(*resolved, strict=True)
     with Store(path, game.spec) as store:
         for name in ("seed", "opening_plies"):
             store.require(name, getattr(plan, name))
-        identities = {
-            store.agent(spec, hashed): (spec, hashed) for spec, (_, hashed) in zip(plan.agents, resolved, strict=True)
-        }
+        identities = {store.agent(*names): names for names in zip(plan.agents, hashes, strict=True)}
         numbers = list(identities)
         calendar = Calendar(
             game=game,
@@ -115,16 +111,22 @@ def run(
             opening_plies=plan.opening_plies,
             only=plan.tables(numbers),
         )
-        crew = Crew(
-            game=game.spec,
-            agents={number: concrete for number, (concrete, _) in zip(numbers, resolved, strict=True)},
-            loader=loader,
-            concurrent=concurrent,
-        )
+        entrants = dict(zip(numbers, concrete, strict=True))
+        crew = Crew(game=game.spec, agents=entrants, loader=loader, concurrent=concurrent)
         anchored = None if anchor is None else numbers[plan.agents.index(anchor)]
         reader = _Reader(store, numbers, anchored, anchor_elo)
         _play(plan, calendar, crew, store, reader, workers, progress)
         return reader.results(store.records())
+
+
+def _game_of(plan: Plan, anchor: str | None) -> Game:
+    """The game of a plan. Raises ValueError unless the plan and `anchor` fit it."""
+    game = load_game(plan.game)
+    if len(plan.agents) < game.players:
+        raise ValueError(f"agents must be at least {game.players}, the game's players, got {len(plan.agents)}")
+    if anchor is not None and anchor not in plan.agents:
+        raise ValueError(f"anchor must be one of the agents {', '.join(plan.agents)}, got {anchor!r}")
+    return game
 
 
 def _play(

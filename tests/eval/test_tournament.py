@@ -20,6 +20,7 @@ import pytest
 
 import games
 from eval import export, tournament
+from eval.arena import Fixture
 from eval.rating import rate
 from eval.records import Record, replay
 from eval.schedule import AdaptiveQueue, Calendar, FixedQueue, Schedule
@@ -177,57 +178,79 @@ def test_adaptive_schedule_plays_where_ratings_are_uncertain(tmp_path: Path) -> 
 
 
 def _simulated(
-    calendar: Calendar, world: World, rounds: int, rng: np.random.Generator
+    calendar: Calendar, world: World, rounds: int, rng: np.random.Generator, openings: int | None = None
 ) -> tuple[AdaptiveQueue, Counter[tuple[int, ...]]]:
-    """Play an adaptive schedule with results drawn from a world."""
+    """Play an adaptive schedule with results drawn from a world.
+
+    With `openings`, every pairing has only as many; after those its games repeat, as those of deterministic agents do.
+    """
     queue, found = AdaptiveQueue(calendar, rounds, []), Counter[tuple[int, ...]]()
+    lucks: dict[tuple[tuple[int, ...], int], float] = {}
+    drawn: dict[tuple[tuple[int, ...], int], float] = {}
     while fixtures := queue.take(16):
         for fixture in fixtures:
-            found[tuple(sorted(fixture.seats))] += 1
-            queue.report(_drawn(fixture.seats, fixture.round, fixture.seed, world, rng))
+            pair, seats = tuple(sorted(fixture.seats)), fixture.seats
+            opening = fixture.round % openings if openings is not None else fixture.round
+            luck = lucks.setdefault((pair, opening), rng.normal(0.0, world.luck))
+            if (seats, opening) not in drawn:
+                first, second = np.array(seats[:1]), np.array(seats[1:])
+                drawn[seats, opening] = float(world.points(first, second, np.array([luck]), rng)[0])
+            found[pair] += 1
+            queue.report(_record(fixture, opening, drawn[seats, opening]))
     return queue, found
 
 
-def _drawn(seats: tuple[int, ...], number: int, seed: int, world: World, rng: np.random.Generator) -> Record:
-    """A record without a game, its result drawn from a world; every round has an opening of its own."""
-    points = world.points(np.array(seats[:1]), np.array(seats[1:]), np.zeros(1), rng)[0]
-    returned = float(2 * points - 1)
-    names = tuple(f"a{seat}" for seat in seats)
+def _record(fixture: Fixture, opening: int, points: float) -> Record:
+    """A record without a game, whose first mover made `points`."""
     return Record(
         game="",
-        agents=names,
-        seats=seats,
-        round=number,
-        seed=seed,
+        agents=tuple(f"a{seat}" for seat in fixture.seats),
+        seats=fixture.seats,
+        round=fixture.round,
+        seed=fixture.seed,
         opening=1,
-        moves=(number, int(2 * points)),
-        returns=(returned, -returned),
+        moves=(opening, int(2 * points)),
+        returns=(2 * points - 1, 1 - 2 * points),
         costs=(),
     )
 
 
-def _adaptive_coverage(tournaments: int) -> float:
-    world = World(elo=(0, 50, 150, 300))
-    game = games.load("tic_tac_toe")
-    rng = np.random.default_rng(0)
+ADAPTIVE = {
+    "plain": (World(elo=(0, 50, 150, 300)), None),
+    "openings": (World(elo=(0, 50, 150, 300), luck=150.0), None),
+    "duplicates": (World(elo=(0, 50, 150, 300)), 15),
+    "openings and duplicates": (World(elo=(0, 50, 150, 300), luck=150.0), 15),
+}
+"""Worlds, and how many openings a pairing has for its 20 rounds on average."""
+
+
+def _adaptive_coverage(name: str, tournaments: int) -> float:
+    """How often intervals of differences hold what an endless tournament over such openings would say."""
+    world, openings = ADAPTIVE[name]
+    rng, pairs = np.random.default_rng(0), list(itertools.combinations(range(4), 2))
+    truth = np.array(world.elo)
+    if world.luck:
+        truth = rate(world.play(pairs, [20_000] * len(pairs), rng), anchor="a0").elo
+    identities = {k: (f"a{k}", "") for k in range(4)}
+    calendar = Calendar(game=games.load("tic_tac_toe"), identities=identities, seed=0, opening_plies=0)
     hits = []
     for _ in range(tournaments):
-        calendar = Calendar(game=game, identities={k: (f"a{k}", "") for k in range(4)}, seed=0, opening_plies=0)
-        queue, _ = _simulated(calendar, world, rounds=20, rng=rng)
-        ratings = rate(queue.comparisons())
-        for one, other in itertools.combinations(range(4), 2):
+        ratings = rate(_simulated(calendar, world, 20, rng, openings)[0].comparisons())
+        for one, other in pairs:
             _, low, high = ratings.difference(f"a{one}", f"a{other}")
-            hits.append(low <= world.elo[one] - world.elo[other] <= high)
+            hits.append(low <= truth[one] - truth[other] <= high)
     return float(np.mean(hits))
 
 
-def test_intervals_hold_under_the_adaptive_schedule() -> None:
-    assert 0.88 < _adaptive_coverage(15) < 1.0
+@pytest.mark.parametrize("name", ADAPTIVE)
+def test_intervals_hold_under_the_adaptive_schedule(name: str) -> None:
+    assert 0.88 < _adaptive_coverage(name, 15) < 1.0
 
 
 @pytest.mark.full
-def test_intervals_hold_under_the_adaptive_schedule_in_2000_tournaments() -> None:
-    assert 0.93 < _adaptive_coverage(2000) < 0.97
+@pytest.mark.parametrize("name", ADAPTIVE)
+def test_intervals_hold_under_the_adaptive_schedule_in_2000_tournaments(name: str) -> None:
+    assert 0.93 < _adaptive_coverage(name, 2000) < 0.97
 
 
 def test_adaptive_tournaments_resume(tmp_path: Path) -> None:
