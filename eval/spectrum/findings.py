@@ -128,7 +128,7 @@ def _network_pays(spectrum: Spectrum) -> Finding | None:
         answer = "Not certainly at any budget measured: search alone is as strong at equal simulations."
     details = [f"{budget:,} simulations, network or none: {amount(gain)}" for budget, gain in gains.items()]
     if alone is not None:
-        details.append(f"One forward pass alone plays like {alone} simulations of search without a network.")
+        details.append(f"The network alone plays like {alone} simulations of search without a network.")
     return Finding("When does the network pay?", answer, tuple(details))
 
 

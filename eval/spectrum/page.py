@@ -74,7 +74,7 @@ def _tiles(spectrum: Spectrum) -> list[Tile]:
     worth = re.fullmatch(r"(at least|at most|about) ([\d,]+)(.*)", equivalent(spectrum, alone) or "")
     if worth is not None:
         sign = {"at least": "≥ ", "at most": "≤ ", "about": ""}[worth[1]]
-        meaning = "of search alone is what one forward pass plays like"
+        meaning = "of search alone is what the network alone plays like"
         tiles.append(Tile(sign + worth[2], "simulations", meaning, worth[3].strip(" ()")))
     if len(spectrum.generations) > 1:
         oldest = spectrum.generations[0]

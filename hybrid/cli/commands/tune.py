@@ -165,7 +165,7 @@ def _show(tuning: Tuning, place: Place) -> None:
         )
     screen.print(listing)
     screen.print(
-        f"{last.games} games of search; expected regret {last.regret:.0f} Elo, {ending}. Dial 0 costs one network "
-        f"evaluation a move. The curve is {escape(str(place.curve))}; RUN?dial=tuned plays at the recommendation.",
+        f"{last.games} games of search; expected regret {last.regret:.0f} Elo, {ending}. Dial 0 is the "
+        f"network alone. The curve is {escape(str(place.curve))}; RUN?dial=tuned plays at the recommendation.",
         soft_wrap=True,
     )
