@@ -48,6 +48,10 @@ class SelfPlayConfig:
             backwards to the first that resists: these are learned exactly, and the outcome of earlier ones is what the
             earliest proof says; 0 = what was played counts. As `prove_nodes`, which it needs.
         direct_generations: generations at the start that are played at the direct end, by rollouts, while the network
+        resign_threshold: the player to move gives up where the search's value and that of its best move are below this;
+            -1 = nobody does. For two-player zero-sum games.
+        resign_played_out: share of games that are played to their end all the same, to measure how many would have been
+            given up without being lost.
             knows nothing yet and asking it costs a hundred times as much.
         direct_simulations: the budget of their moves.
         precision: of the network's inference, calibrated afresh on the replay for every generation.
@@ -72,6 +76,8 @@ class SelfPlayConfig:
     hindsight_nodes: int = 0
     direct_generations: int = 0
     direct_simulations: int = 1000
+    resign_threshold: float = -1.0
+    resign_played_out: float = 0.1
     precision: Precision = "int8"
     cache_megabytes: float = 64.0
 
@@ -91,7 +97,14 @@ class SelfPlayConfig:
         one_of(self, "strategy", SelfPlayStrategy)
         one_of(self, "target", PolicyTarget)
         above_zero(self, "full_fraction", "c_puct", "temperature", "noise_total")
-        at_most_one(self, "full_fraction", "noise_fraction", "opening_fraction")
+        at_most_one(self, "full_fraction", "noise_fraction", "opening_fraction", "resign_played_out")
+        if not -1.0 <= self.resign_threshold < 0.0:
+            raise ValueError(f"resign_threshold must be at least -1 and below 0, got {self.resign_threshold}")
+
+    @property
+    def resigns(self) -> bool:
+        """Whether games may be given up."""
+        return self.resign_threshold > -1.0
 
     def at(self, generation: int) -> SelfPlayConfig:
         """How the games of a generation, counted from 1, are played: the dial's schedule."""

@@ -16,6 +16,7 @@ from hybrid.agent import Decisions
 from hybrid.minimax import AlphaBeta
 from training.config import SelfPlayConfig
 from training.replay import Samples, sample_dtype
+from training.resignation import Resignation, Verdict
 from training.seeds import Purpose, generator
 
 
@@ -32,6 +33,7 @@ class PlayedGame:
         evaluations: leaves that the evaluator was asked about.
         gap: mean amortisation gap of the moves with full budget, in nats; NaN where nothing was measured.
         proven: share of the searched positions whose value was proven.
+        resignation: whether a player gave up, or would have, and was right or wrong.
     """
 
     number: int
@@ -42,13 +44,14 @@ class PlayedGame:
     evaluations: int
     gap: float
     proven: float
+    resignation: Verdict
 
 
 class Playing:
     """A game in progress.
 
     Attributes:
-        position: `[1]` where it stands: terminal, or to be searched.
+        position: `[1]` where it stands: terminal or given up, or to be searched.
         full: whether the current search has the full budget.
         budget: its simulations.
         search_seed: its seed.
@@ -68,13 +71,14 @@ class Playing:
         self._simulations = self._evaluations = 0
         self._proven: list[bool] = []
         self._gaps: list[float] = []
+        self._resignation = Resignation(config, self._rng)
         self.position = opening(game, config, self._rng)
         self._play_proven()
 
     @property
     def over(self) -> bool:
         """Whether the game has ended."""
-        return bool(self.position["terminal"][0])
+        return self._resignation.made or bool(self.position["terminal"][0])
 
     def draw(self) -> None:
         """Draw the next search's budget and seeds."""
@@ -95,8 +99,10 @@ class Playing:
     def arrive(self, position: Positions) -> None:
         """Go on to `position` `[1]`, or where chance moves there, to the outcome that this game draws.
 
-        Where alpha-beta proves what follows, that is played at once.
+        Where alpha-beta proves what follows, that is played at once. A game that was given up goes nowhere.
         """
+        if self._resignation.made:
+            return
         self.position = settle(self._game, position, self._rng)
         self._play_proven()
 
@@ -107,22 +113,26 @@ class Playing:
         self._evaluations += int(decisions.evaluations[row])
         if self.full and decisions.gap is not None:
             self._gaps.append(float(decisions.gap[row]))
+        if self._config.resigns:
+            self._resignation.consider(decisions, row, int(self.position["to_play"][0]), len(self._samples) - 1)
 
     def result(self) -> PlayedGame:
         """The finished game."""
         samples = np.concatenate(self._samples)
-        samples["outcome"] = self.position["returns"]
+        returns = self._resignation.returns() if self._resignation.made else self.position["returns"][0].copy()
+        samples["outcome"] = returns
         if self._config.hindsight_nodes:
             self._look_back(samples)
         return PlayedGame(
             number=self._number,
             samples=samples,
             length=int(self.position["ply"][0]),
-            returns=self.position["returns"][0].copy(),
+            returns=returns,
             simulations=self._simulations,
             evaluations=self._evaluations,
             gap=float(np.nanmean(self._gaps)) if not np.isnan(self._gaps).all() else float("nan"),
             proven=float(np.mean(self._proven)),
+            resignation=self._resignation.verdict(samples["outcome"]),
         )
 
     def _play_proven(self) -> None:

@@ -32,6 +32,9 @@ class SelfPlayReport:
         proven: share of the positions that the search proved.
         age: mean age of the replay's samples in generations, the new ones included.
     """
+        resigned: share of games that a player gave up.
+        false_resignations: among the games that were played out although a player would have given up, the share that
+            this player did not lose; NaN without such games.
 
     games: int
     positions: int
@@ -47,6 +50,8 @@ class SelfPlayReport:
     age: float
 
     @property
+    resigned: float
+    false_resignations: float
     def simulations_per_second(self) -> float:
         """Simulations per second of wall time, all workers together."""
         return self.simulations / self.seconds
@@ -159,6 +164,8 @@ def summarise(games: Sequence[PlayedGame], evaluations: int, seconds: float, age
         distinct=len({position.tobytes() for position in positions}),
         seconds=seconds,
         simulations=sum(game.simulations for game in games),
+    verdicts = [game.resignation for game in games]
+    tested = verdicts.count("right") + verdicts.count("wrong")
         evaluations=evaluations,
         length=float(np.mean([game.length for game in games])),
         first_wins=float(np.mean((returns[:, :1] > returns[:, 1:]).all(axis=1))),
@@ -167,3 +174,5 @@ def summarise(games: Sequence[PlayedGame], evaluations: int, seconds: float, age
         proven=float(np.mean([game.proven for game in games])),
         age=age,
     )
+        resigned=verdicts.count("made") / len(games),
+        false_resignations=verdicts.count("wrong") / tested if tested else float("nan"),

@@ -29,8 +29,10 @@ def play_games(
     The rows of the search are asynchronous: a finished row moves at once, a finished game's row takes the next game.
 
     Raises:
-        ValueError: proofs are asked for in a game that has none.
+        ValueError: proofs are asked for in a game that has none, or resignation in one that is not two-player zero-sum.
     """
+    if config.resigns and not game.zero_sum:
+        raise ValueError(f"resign_threshold must be -1 unless a game is two-player zero-sum, got {game.spec!r}")
     rows = min(config.slots, len(numbers))
     if not rows:
         return

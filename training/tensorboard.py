@@ -51,6 +51,8 @@ def scalars(report: Report) -> dict[str, float]:
         "games/distinct_positions": play.distinct,
         "games/distinct_share": play.distinct / play.positions,
         "games/proven_positions": play.proven,
+        "games/resigned": play.resigned,
+        "games/false_resignations": play.false_resignations,
         "speed/simulations_per_second": play.simulations_per_second,
         "speed/evaluations_per_second": play.evaluations_per_second,
         "speed/samples_per_second": play.positions / play.seconds,
