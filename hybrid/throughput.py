@@ -11,10 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from importlib.util import find_spec
 from multiprocessing.connection import Connection
-from typing import get_args
 
 import numpy as np
 
@@ -101,16 +98,6 @@ def rate(runtime: Runtime, planes: np.ndarray[tuple[int, ...], np.dtype[np.float
         runtime.run(planes)
         runs += 1
     return runs * len(planes) / (time.perf_counter() - start)
-
-
-def fastest(checkpoint: Checkpoint, *, workers: int = 1, precision: Precision = "float", batch: int = 32) -> Backend:
-    """The installed backend that gets through most positions in batches of `batch`, by measurement if there are two."""
-    installed: list[Backend] = [each for each in get_args(Backend) if each == "onnxruntime" or find_spec(each)]
-    if len(installed) == 1:
-        return installed[0]
-    measure = partial(limit, checkpoint, workers=workers, precision=precision, batches=(batch,))
-    rates: dict[Backend, float] = {each: measure(backend=each).positions_per_second for each in installed}
-    return max(rates, key=rates.__getitem__)
 
 
 @contextmanager

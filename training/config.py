@@ -16,6 +16,7 @@ from training.fields import above_zero, at_least, at_most_one, one_of, parse
 
 Accelerator = Literal["cpu", "cuda"]
 Precision = Literal["float", "int8"]
+BackendName = Literal["onnxruntime", "openvino", "fastest"]
 SelfPlayStrategy = Literal["puct", "gumbel"]
 OptimizerName = Literal["muon", "adamw"]
 PolicyTarget = Literal["visits", "improved", "regularised"]
@@ -47,14 +48,15 @@ class SelfPlayConfig:
         hindsight_nodes: positions that alpha-beta may visit after a game for every position of it, from the last
             backwards to the first that resists: these are learned exactly, and the outcome of earlier ones is what the
             earliest proof says; 0 = what was played counts. As `prove_nodes`, which it needs.
-        direct_generations: generations at the start that are played at the direct end, by rollouts, while the network
         resign_threshold: the player to move gives up where the search's value and that of its best move are below this;
             -1 = nobody does. For two-player zero-sum games.
         resign_played_out: share of games that are played to their end all the same, to measure how many would have been
             given up without being lost.
+        direct_generations: generations at the start that are played at the direct end, by rollouts, while the network
             knows nothing yet and asking it costs a hundred times as much.
         direct_simulations: the budget of their moves.
         precision: of the network's inference, calibrated afresh on the replay for every generation.
+        backend: what runs the network; `fastest` is decided by measurement when a run is made, and kept in its file.
         cache_megabytes: memory of each worker for evaluations of positions met again; 0 = none. It changes no result.
     """
 
@@ -74,11 +76,12 @@ class SelfPlayConfig:
     opening_plies: int = 4
     prove_nodes: int = 0
     hindsight_nodes: int = 0
-    direct_generations: int = 0
-    direct_simulations: int = 1000
     resign_threshold: float = -1.0
     resign_played_out: float = 0.1
+    direct_generations: int = 0
+    direct_simulations: int = 1000
     precision: Precision = "int8"
+    backend: BackendName = "onnxruntime"
     cache_megabytes: float = 64.0
 
     def __post_init__(self) -> None:
@@ -94,6 +97,7 @@ class SelfPlayConfig:
         if self.hindsight_nodes and not self.prove_nodes:
             raise ValueError(f"hindsight_nodes needs prove_nodes, got {self.hindsight_nodes} and no proofs")
         one_of(self, "precision", Precision)
+        one_of(self, "backend", BackendName)
         one_of(self, "strategy", SelfPlayStrategy)
         one_of(self, "target", PolicyTarget)
         above_zero(self, "full_fraction", "c_puct", "temperature", "noise_total")

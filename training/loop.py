@@ -23,7 +23,9 @@ from hybrid.checkpoint import Checkpoint, path_of
 from hybrid.network_config import NetworkShape
 from hybrid.runtime import calibrate
 from training import state, tensorboard
+from training.backends import settle
 from training.config import Config, to_json
+from training.effort import Meter, resident_memory
 from training.evaluation import evaluate, judge, labelled_positions
 from training.learner import Learner, Losses, mean_losses, optimise, torch_threads
 from training.playing import opening
@@ -47,7 +49,7 @@ def train(game: Game, config: Config, run: Path | str, observer: Observer | None
         OSError: the disk is full or cannot be written.
     """
     _check_positions(game, config)
-    state.create(Path(run), game, config)
+    state.create(Path(run), game, settle(game, config))
     return resume(run, observer)
 
 
@@ -77,7 +79,7 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
     if done == 0:
         _save_agent(run, game, config, learner, replay, 0)
     observer.started(game, config, run, done)
-    pace = _Pace(config.generations - done)
+    pace, meter = _Pace(config.generations - done), Meter()
     with (
         tensorboard.events(run, done) as log,
         torch_threads(config.learner.threads),
@@ -90,10 +92,10 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
             observer.phase(generation, "self-play")
             play = workers.start(generation, path_of(run, generation - 1), partial(observer.game_played, generation))
             losses, learning_seconds = learn(replay.count(generation - 1) if config.overlap else 0, play.hear)
-            played, evaluations = play.finish()
+            played, effort = play.finish()
             for one in played:
                 replay.insert(one.samples)
-            games = summarise(played, evaluations, pace.lap(), replay.age(generation))
+            games = summarise(played, effort, pace.lap(), replay.age(generation))
 
             if losses is None or not config.overlap or generation == config.generations:
                 observer.phase(generation, "learning")
@@ -118,6 +120,8 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
                 seconds=pace.generation(),
                 matches=matches,
                 judged=judged,
+                idle=meter.idle(effort.seconds if config.workers else 0.0),
+                memory=resident_memory() + (effort.memory if config.workers else 0),
                 seconds_left=pace.left(),
             )
             tensorboard.write(log, game, report, played[0].samples)

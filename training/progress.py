@@ -10,6 +10,7 @@ import numpy as np
 
 from games import Game
 from training.config import Config
+from training.effort import Effort
 from training.learner import Losses
 from training.playing import PlayedGame
 
@@ -23,6 +24,7 @@ class SelfPlayReport:
         positions: positions searched.
         distinct: different ones among them.
         seconds: wall time.
+        processor_seconds: processor time of the workers, or of the process that played.
         simulations: simulations spent.
         evaluations: positions that the network evaluated; the cache answered for the other leaves.
         length: mean plies of a game.
@@ -30,16 +32,17 @@ class SelfPlayReport:
         draws: share of games in which all players fared alike.
         gap: mean amortisation gap of moves with full budget, in nats; NaN where no network was consulted.
         proven: share of the positions that the search proved.
-        age: mean age of the replay's samples in generations, the new ones included.
-    """
         resigned: share of games that a player gave up.
         false_resignations: among the games that were played out although a player would have given up, the share that
             this player did not lose; NaN without such games.
+        age: mean age of the replay's samples in generations, the new ones included.
+    """
 
     games: int
     positions: int
     distinct: int
     seconds: float
+    processor_seconds: float
     simulations: int
     evaluations: int
     length: float
@@ -47,11 +50,11 @@ class SelfPlayReport:
     draws: float
     gap: float
     proven: float
+    resigned: float
+    false_resignations: float
     age: float
 
     @property
-    resigned: float
-    false_resignations: float
     def simulations_per_second(self) -> float:
         """Simulations per second of wall time, all workers together."""
         return self.simulations / self.seconds
@@ -122,6 +125,8 @@ class Report:
         seconds: wall time since the generation before was saved, or since the run began or went on.
         matches: against every anchor, where this generation was evaluated.
         judged: on labelled positions, where this generation was evaluated and there are any.
+        idle: share of the usable cores' time since the last report in which neither this process nor a worker ran.
+        memory: resident bytes of this process and its workers.
         seconds_left: estimate for the rest of the run.
     """
 
@@ -134,6 +139,8 @@ class Report:
     seconds: float
     matches: tuple[MatchReport, ...]
     judged: tuple[SolverReport, ...]
+    idle: float
+    memory: int
     seconds_left: float
 
 
@@ -153,26 +160,27 @@ class Observer:
         """A generation is over and saved."""
 
 
-def summarise(games: Sequence[PlayedGame], evaluations: int, seconds: float, age: float) -> SelfPlayReport:
-    """The report of a generation's `games`, which took `seconds` and `evaluations`; `age` is the replay's."""
+def summarise(games: Sequence[PlayedGame], effort: Effort, seconds: float, age: float) -> SelfPlayReport:
+    """The report of a generation's `games`, which took `effort` and wall `seconds`; `age` is the replay's."""
     positions = np.concatenate([game.samples["position"] for game in games])
     returns = np.stack([game.returns for game in games])
+    verdicts = [game.resignation for game in games]
+    tested = verdicts.count("right") + verdicts.count("wrong")
     gaps = [game.gap for game in games if not np.isnan(game.gap)]
     return SelfPlayReport(
         games=len(games),
         positions=len(positions),
         distinct=len({position.tobytes() for position in positions}),
         seconds=seconds,
+        processor_seconds=effort.seconds,
         simulations=sum(game.simulations for game in games),
-    verdicts = [game.resignation for game in games]
-    tested = verdicts.count("right") + verdicts.count("wrong")
-        evaluations=evaluations,
+        evaluations=effort.evaluations,
         length=float(np.mean([game.length for game in games])),
         first_wins=float(np.mean((returns[:, :1] > returns[:, 1:]).all(axis=1))),
         draws=float(np.mean((returns == returns[:, :1]).all(axis=1))),
         gap=float(np.mean(gaps)) if gaps else float("nan"),
         proven=float(np.mean([game.proven for game in games])),
-        age=age,
-    )
         resigned=verdicts.count("made") / len(games),
         false_resignations=verdicts.count("wrong") / tested if tested else float("nan"),
+        age=age,
+    )

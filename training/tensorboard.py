@@ -59,6 +59,8 @@ def scalars(report: Report) -> dict[str, float]:
         "speed/self_play_seconds": play.seconds,
         "speed/learning_seconds": report.learning_seconds,
         "speed/generation_seconds": report.seconds,
+        "speed/idle_share": report.idle,
+        "speed/resident_megabytes": report.memory / 2**20,
         "learner/learning_rate": report.learning_rate,
         "learner/gradient_norm": report.losses.gradient,
         "replay/age": play.age,

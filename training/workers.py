@@ -24,7 +24,9 @@ from games import Game, load
 from hybrid import checkpoint as checkpoints
 from hybrid.cache import CachedEvaluator
 from hybrid.evaluate import NetworkEvaluator, load_evaluator
+from training.backends import settled
 from training.config import SelfPlayConfig
+from training.effort import Effort, resident_memory
 from training.playing import PlayedGame
 from training.selfplay import play_games
 
@@ -71,12 +73,14 @@ class Workers:
 
     def play(
         self, generation: int, checkpoint: Path, finished: Callable[[PlayedGame], None]
-    ) -> tuple[list[PlayedGame], int]:
+    ) -> tuple[list[PlayedGame], Effort]:
         """Play a generation to its end: `start`, then `Round.finish`."""
         return self.start(generation, checkpoint, finished).finish()
 
-    def start(self, generation: int, checkpoint: Path, finished: Callable[[PlayedGame], None]) -> Round:
-        """Begin to play a generation with the agent at `checkpoint`.
+    def start(
+        self, generation: int, checkpoint: Path, finished: Callable[[PlayedGame], None], games: int | None = None
+    ) -> Round:
+        """Begin to play a generation, or only its first `games`, with the agent at `checkpoint`.
 
         `finished` is called with each game as it is heard of, in no reproducible order. The round must be finished
         before the next one starts.
@@ -84,10 +88,10 @@ class Workers:
         Raises:
             ChildProcessError: a worker failed or died.
         """
-        count = len(self._pipes)
+        count, games = len(self._pipes), self._config.games if games is None else games
         for index in range(count):
-            self._send(index, (generation, checkpoint, range(index, self._config.games, count)))
-        local = None if count else self._local(generation, checkpoint)
+            self._send(index, (generation, checkpoint, range(index, games, count)))
+        local = None if count else self._local(generation, checkpoint, games)
         return Round(self._messages, set(range(count)), local, finished)
 
     def close(self) -> None:
@@ -116,11 +120,11 @@ class Workers:
         self._pipes.append(ours)
         self._send(len(self._pipes) - 1, (self._game.spec, self._config, self._seed))
 
-    def _local(self, generation: int, checkpoint: Path) -> Iterator[PlayedGame | int]:
-        """Play the whole generation in this process."""
-        return _play(self._game, self._config, self._seed, generation, checkpoint, range(self._config.games))
+    def _local(self, generation: int, checkpoint: Path, games: int) -> Iterator[PlayedGame | Effort]:
+        """Play in this process."""
+        return _play(self._game, self._config, self._seed, generation, checkpoint, range(games))
 
-    def _messages(self, busy: set[int], timeout: float | None) -> Iterator[tuple[int, PlayedGame | int]]:
+    def _messages(self, busy: set[int], timeout: float | None) -> Iterator[tuple[int, PlayedGame | Effort]]:
         """What those of the `busy` workers say that have something to say within `timeout` seconds."""
         for ready in wait([self._pipes[index] for index in busy], timeout):
             index = self._pipes.index(ready)  # type: ignore[arg-type]
@@ -158,14 +162,14 @@ class Round:
 
     def __init__(
         self,
-        messages: Callable[[set[int], float | None], Iterator[tuple[int, PlayedGame | int]]],
+        messages: Callable[[set[int], float | None], Iterator[tuple[int, PlayedGame | Effort]]],
         busy: set[int],
-        local: Iterator[PlayedGame | int] | None,
+        local: Iterator[PlayedGame | Effort] | None,
         finished: Callable[[PlayedGame], None],
     ) -> None:
         self._messages, self._busy, self._local, self._finished = messages, busy, local, finished
         self._games: list[PlayedGame] = []
-        self._evaluations = 0
+        self._effort = Effort()
 
     def hear(self, timeout: float | None = 0.0) -> None:
         """Take what the workers have said, waiting up to `timeout` seconds (None: for ever) for at least one of them.
@@ -175,14 +179,13 @@ class Round:
         """
         for index, message in self._messages(self._busy, timeout):
             self._take(message)
-            if isinstance(message, int):
+            if isinstance(message, Effort):
                 self._busy.remove(index)
 
-    def finish(self) -> tuple[list[PlayedGame], int]:
-        """Wait for the end; returns the games in order of their numbers.
+    def finish(self) -> tuple[list[PlayedGame], Effort]:
+        """Wait for the end; returns the games in order of their numbers, and what they cost.
 
-        Beside them it returns how many positions the network evaluated, which, unlike the games, depends on how many
-        workers there are, since each has its own cache.
+        Unlike the games, the cost depends on how many workers there are, since each has its own cache.
 
         Raises:
             ChildProcessError: a worker failed or died.
@@ -191,14 +194,14 @@ class Round:
             self._take(message)
         while self._busy:
             self.hear(None)
-        return sorted(self._games, key=lambda game: game.number), self._evaluations
+        return sorted(self._games, key=lambda game: game.number), self._effort
 
-    def _take(self, message: PlayedGame | int) -> None:
+    def _take(self, message: PlayedGame | Effort) -> None:
         if isinstance(message, PlayedGame):
             self._games.append(message)
             self._finished(message)
         else:
-            self._evaluations += message
+            self._effort += message
 
 
 def serve(handle: int, parent: int) -> None:
@@ -221,17 +224,20 @@ def serve(handle: int, parent: int) -> None:
 
 def _play(
     game: Game, config: SelfPlayConfig, seed: int, generation: int, checkpoint: Path, numbers: Sequence[int]
-) -> Iterator[PlayedGame | int]:
-    """Play games with the agent at `checkpoint`; yields each, and last how many positions the network evaluated."""
+) -> Iterator[PlayedGame | Effort]:
+    """Play games with the agent at `checkpoint`; yields each, and last what they cost."""
+    start = time.process_time()
     config = config.at(generation)
     evaluator = _evaluator(game, config, checkpoint) if config.dial.consults_network else None
     yield from play_games(game, evaluator, config, seed, generation, numbers)
-    yield evaluator.evaluations if evaluator is not None else 0
+    evaluations = evaluator.evaluations if evaluator is not None else 0
+    yield Effort(evaluations=evaluations, seconds=time.process_time() - start, memory=resident_memory())
 
 
 def _evaluator(game: Game, config: SelfPlayConfig, checkpoint: Path) -> NetworkEvaluator | CachedEvaluator:
     """The network at `checkpoint`, behind a cache that lives no longer than the generation."""
-    evaluator = load_evaluator(game, checkpoints.load(checkpoint, game), precision=config.precision)
+    agent = checkpoints.load(checkpoint, game)
+    evaluator = load_evaluator(game, agent, backend=settled(config), precision=config.precision)
     if config.cache_megabytes:
         return CachedEvaluator(game, evaluator, megabytes=config.cache_megabytes)
     return evaluator

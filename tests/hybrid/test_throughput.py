@@ -12,7 +12,7 @@ import pytest
 from hybrid.checkpoint import Checkpoint
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.runtime import Floats, calibrate
-from hybrid.throughput import fastest, limit, rate
+from hybrid.throughput import limit, rate
 
 SHAPE = NetworkShape(observation=(2, 3, 3), actions=9, players=2, zero_sum=True)
 
@@ -60,13 +60,3 @@ def test_an_agent_that_cannot_run_fails_in_the_caller() -> None:
     plain = Checkpoint(weights=weights, config=config, shape=SHAPE, game="tic_tac_toe")
     with pytest.raises(ValueError, match="needs a checkpoint calibrated for it"):
         limit(plain, precision="int8")
-
-
-def test_the_fastest_backend_without_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hybrid.throughput.find_spec", lambda name: None)
-    assert fastest(agent()) == "onnxruntime"
-
-
-def test_the_fastest_backend_by_measurement() -> None:
-    pytest.importorskip("openvino")
-    assert fastest(agent(), batch=1) == "onnxruntime"  # OpenVINO's calls alone cost more than this whole network

@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +23,10 @@ from eval.labels import label
 from eval.match import play
 from games import Game
 from hybrid import agents, checkpoint
-from hybrid.checkpoint import path_of
+from hybrid.checkpoint import Checkpoint, path_of
 from hybrid.dial import Dial
 from hybrid.solve import ExhaustiveSolver
+from hybrid.runtime import Backend
 from tests.training.conftest import TINY
 from tests.training.test_replay import Payload
 from tests.training.test_workers import gone
@@ -351,3 +353,31 @@ def test_labelled_positions_of_another_game_are_refused_before_anything_is_writt
     with pytest.raises(ValueError, match=r"evaluation\.labelled must hold positions of tic_tac_toe"):
         train(games.load("tic_tac_toe"), config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_keeps_the_backend_that_was_fastest_when_it_was_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alone: Config
+) -> None:
+    asked = []
+
+    def choose(agent: Checkpoint, **options: Any) -> Backend:
+        asked.append(options)
+        return "onnxruntime"
+
+    monkeypatch.setattr("training.backends.choose", choose)
+    config = replace(alone, self_play=replace(alone.self_play, backend="fastest"), workers=2)
+    with pytest.raises(KeyboardInterrupt):
+        train(games.load("tic_tac_toe"), config, tmp_path / "run", Recorder((1, "self-play")))
+    assert asked == [{"workers": 2, "precision": "int8", "batch": 4}]
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["self_play"]["backend"] == "onnxruntime"
+
+
+def test_idle_time_and_memory_are_told(reference: tuple[Path, Recorder]) -> None:
+    run, recorder = reference
+    for report in recorder.reports:
+        assert 0 <= report.idle < 1
+        assert 50e6 < report.memory < 5e9
+        assert report.self_play.processor_seconds > 0
+    assert [value for _, value in scalars(run, "speed/idle_share")] == pytest.approx([r.idle for r in recorder.reports])
+    megabytes = [value for _, value in scalars(run, "speed/resident_megabytes")]
+    assert megabytes == pytest.approx([r.memory / 2**20 for r in recorder.reports])

@@ -45,9 +45,9 @@ def test_the_number_of_workers_changes_no_game(agent: Path, tiny: Config) -> Non
             assert len(workers.process_ids) == count
             seen: list[PlayedGame] = []
             for generation in (1, 2):
-                played, evaluations = workers.play(generation, agent, seen.append)
+                played, effort = workers.play(generation, agent, seen.append)
                 assert [one.number for one in played] == list(range(12))
-                assert 0 < evaluations <= sum(one.evaluations for one in played)
+                assert 0 < effort.evaluations <= sum(one.evaluations for one in played)
             assert sorted(one.number for one in seen) == sorted(2 * list(range(12)))
             results.append([one.samples.tobytes() for one in played])
     assert results[0] == results[1] == results[2]

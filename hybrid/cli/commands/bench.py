@@ -1,15 +1,15 @@
-"""Measure self-play on this machine, beside what the network alone could do.
+"""Measure self-play, learning and the loop of both on this machine, beside what network and torch alone could do.
 
-Plays generations of self-play with a network of random weights, every move searched in full, and runs the same network
+Plays a generation of self-play with a network of random weights, every move searched in full, and runs the same network
 by itself at its best batch size on the same cores, before and after. Simulations are descents that were executed; those
-that end in a known result need no network, so there can be more of them than the network's limit.
+that end in a known result need no network, so there can be more of them than the network's limit. Then it learns from
+these games, beside torch's own training step, and last it trains a few generations, to see where the cores' time goes.
 """
 
 from __future__ import annotations
 
-import tempfile
-import time
-from pathlib import Path
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hybrid.cli.output import Outcome, console, table
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from games import Game
     from hybrid.checkpoint import Checkpoint
+    from hybrid.network_config import NetworkConfig
     from hybrid.throughput import Limit
-    from training.config import Precision, SelfPlayConfig
+    from training.config import BackendName, Config, Precision, SelfPlayConfig
     from training.playing import PlayedGame
 
 
@@ -33,11 +34,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--channels", type=PositiveInt, default=64, help="channels of the network")
     parser.add_argument("--simulations", type=PositiveInt, default=100, help="search budget per move")
     parser.add_argument("--workers", type=NonNegativeInt, default=0, help="processes that play; 0 = one for each core")
-    parser.add_argument("--slots", type=PositiveInt, default=32, help="games that one worker plays side by side")
-    parser.add_argument("--games", type=PositiveInt, default=128, help="games in the generation that is measured")
-    parser.add_argument("--precision", choices=["float", "int8"], default="float", help="of the network's inference")
+    parser.add_argument("--slots", type=PositiveInt, default=96, help="games that one worker plays side by side")
+    parser.add_argument("--games", type=PositiveInt, default=384, help="games in the generation that is measured")
+    parser.add_argument("--precision", choices=["float", "int8"], default="int8", help="of the network's inference")
+    backends = ["fastest", "onnxruntime", "openvino"]
+    parser.add_argument("--backend", choices=backends, default="fastest", help="what runs the network")
     parser.add_argument("--cache-megabytes", type=NonNegativeFloat, default=64.0, help="a worker's cache, MB; 0 = none")
-    parser.add_argument("--seconds", type=PositiveFloat, default=0.5, help="for each trial of the network alone, s")
+    parser.add_argument(
+        "--prove-nodes", type=NonNegativeInt, default=0, help="of alpha-beta before each move; 0 = none"
+    )
+    parser.add_argument("--batch", type=PositiveInt, default=128, help="positions of a training step")
+    parser.add_argument("--generations", type=NonNegativeInt, default=2, help="of the loop that is measured; 0 = none")
+    parser.add_argument("--loop-games", type=PositiveInt, default=192, help="games of each of these generations")
+    parser.add_argument("--seconds", type=PositiveFloat, default=0.5, help="for each trial of a limit, s")
 
 
 def run(
@@ -50,116 +59,190 @@ def run(
     slots: int,
     games: int,
     precision: Precision,
+    backend: BackendName,
     cache_megabytes: float,
+    prove_nodes: int,
+    batch: int,
+    generations: int,
+    loop_games: int,
     seconds: float,
     seed: int,
 ) -> Outcome:
     """Measure and show."""
     from games import load
     from hybrid.dial import Dial
+    from hybrid.network_config import NetworkConfig
+    from training.backends import untrained
     from training.config import SelfPlayConfig
     from training.recipes import usable_cores
 
-    rules = load(game)
-    agent = _untrained(rules, blocks, channels, seed)
-    config = SelfPlayConfig(
+    rules, network, workers = load(game), NetworkConfig(blocks=blocks, channels=channels), workers or usable_cores()
+    play = SelfPlayConfig(
         dial=Dial(simulations=simulations),
         full_fraction=1.0,
         games=games,
         slots=slots,
         precision=precision,
+        backend=backend,
         cache_megabytes=cache_megabytes,
+        prove_nodes=prove_nodes,
     )
-    workers = workers or usable_cores()
-    with console().status("measuring the network alone") as status:
-        before = _limit(agent, precision, seconds)
-        status.update("measuring self-play")
-        played, evaluations, elapsed = _self_play(rules, agent, config, seed, workers)
-        status.update("measuring the network alone again")
-        after = _limit(agent, precision, seconds)
-    limit = max(before, after, key=lambda measured: measured.positions_per_second)
-    data = {
+    config = _training(rules, network, play, workers, batch, seed)
+    data: dict[str, Any] = {
         "game": game,
         "blocks": blocks,
         "channels": channels,
         "simulations": simulations,
         "precision": precision,
+        "backend": config.self_play.backend,
         "cores": usable_cores(),
         "workers": workers,
-        "seconds": elapsed,
-        "simulations_per_second": sum(one.simulations for one in played) / elapsed,
-        "network_evaluations_per_second": evaluations / elapsed,
-        "network_limit_per_second": limit.positions_per_second,
-        "network_limits": [before.positions_per_second, after.positions_per_second],
-        "network_share": evaluations / elapsed / limit.positions_per_second,
-        "games_per_hour": 3600 * len(played) / elapsed,
-        "limit_batch": limit.batch,
-        "limit_workers": limit.workers,
     }
+    agent = untrained(rules, network, seed)
+    played, measured = _self_play(rules, agent, config, seconds)
+    data |= measured | _parts(rules, agent, config)
+    data |= _learning(rules, config, played, seconds)
+    if generations:
+        # The first and the last generation do not count.
+        config = replace(config, self_play=replace(config.self_play, games=loop_games), generations=generations + 2)
+        data |= _loop(rules, config, data["self_play_parts"])
     _show(data)
     return Outcome(data)
 
 
-def _untrained(game: Game, blocks: int, channels: int, seed: int) -> Checkpoint:
-    """An agent with random weights, calibrated on positions of random games."""
-    import numpy as np
+def _training(game: Game, network: NetworkConfig, play: SelfPlayConfig, workers: int, batch: int, seed: int) -> Config:
+    """The standard recipe with another network, other self-play and no evaluations; its backend is settled."""
+    from training.backends import settle
+    from training.config import EvaluationConfig
+    from training.recipes import recipe
 
-    from games.sampling import play
-    from hybrid.checkpoint import Checkpoint
-    from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
-    from hybrid.runtime import calibrate
-
-    config, shape = NetworkConfig(blocks=blocks, channels=channels), NetworkShape.of(game)
-    weights = initial_weights(config, shape, np.random.default_rng(seed))
-    ranges = calibrate(config, shape, weights, game.observe(play(game, seed, 16, 1000).before))
-    return Checkpoint(weights=weights, config=config, shape=shape, game=game.spec, ranges=ranges)
-
-
-def _limit(agent: Checkpoint, precision: Precision, seconds: float) -> Limit:
-    """How fast the agent's network runs by itself: one call on all cores or one on each, whichever is faster."""
-    from hybrid.throughput import limit
-    from training.recipes import usable_cores
-
-    ways = {(1, usable_cores()), (usable_cores(), 1)}
-    tried = [
-        limit(agent, workers=w, threads=t, precision=precision, seconds=seconds, repeats=1) for w, t in sorted(ways)
-    ]
-    return max(tried, key=lambda measured: measured.positions_per_second)
+    standard, never = recipe("standard", game), EvaluationConfig(every=0)
+    learner = replace(standard.learner, batch=batch)
+    config = replace(standard, network=network, learner=learner, evaluation=never, workers=workers, seed=seed)
+    return settle(game, replace(config, self_play=play))
 
 
 def _self_play(
-    game: Game, agent: Checkpoint, config: SelfPlayConfig, seed: int, workers: int
-) -> tuple[list[PlayedGame], int, float]:
-    """One generation's games, network evaluations and seconds; one before it, not counted, loads everything."""
-    from hybrid.checkpoint import save
-    from training.workers import Workers
+    game: Game, agent: Checkpoint, config: Config, seconds: float
+) -> tuple[list[PlayedGame], dict[str, Any]]:
+    """Self-play's games, and its rates between two measurements of the network's limit."""
+    from training.measure import self_play
 
-    with tempfile.TemporaryDirectory() as folder, Workers(game, config, seed, workers) as pool:
-        path = Path(folder, "agent.safetensors")
-        save(path, agent)
-        pool.play(0, path, lambda one: None)
-        start = time.perf_counter()
-        played, evaluations = pool.play(1, path, lambda one: None)
-        return played, evaluations, time.perf_counter() - start
+    with console().status("measuring the network alone") as status:
+        before = _limit(agent, config.self_play, seconds)
+        status.update("measuring self-play")
+        played, effort, elapsed = self_play(game, agent, config.self_play, config.seed, config.workers)
+        status.update("measuring the network alone again")
+        after = _limit(agent, config.self_play, seconds)
+    limit = max(before, after, key=lambda measured: measured.positions_per_second)
+    simulations, evaluations = sum(one.simulations for one in played) / elapsed, effort.evaluations / elapsed
+    return played, {
+        "seconds": elapsed,
+        "simulations_per_second": simulations,
+        "network_evaluations_per_second": evaluations,
+        "network_limit_per_second": limit.positions_per_second,
+        "network_limits": [before.positions_per_second, after.positions_per_second],
+        "network_share": evaluations / limit.positions_per_second,
+        "simulations_share": simulations / limit.positions_per_second,
+        "games_per_hour": 3600 * len(played) / elapsed,
+        "limit_batch": limit.batch,
+        "limit_workers": limit.workers,
+        "workers_busy": effort.seconds / (elapsed * config.workers),
+        "workers_megabytes": effort.memory / 2**20,
+    }
+
+
+def _limit(agent: Checkpoint, config: SelfPlayConfig, seconds: float) -> Limit:
+    """How fast the agent's network runs by itself: one call on all cores or one on each, whichever is faster."""
+    from hybrid.throughput import limit
+    from training.backends import settled
+    from training.recipes import usable_cores
+
+    measure = partial(limit, agent, backend=settled(config), precision=config.precision, seconds=seconds, repeats=1)
+    tried = [measure(workers=w, threads=t) for w, t in sorted({(1, usable_cores()), (usable_cores(), 1)})]
+    return max(tried, key=lambda measured: measured.positions_per_second)
+
+
+def _parts(game: Game, agent: Checkpoint, config: Config) -> dict[str, Any]:
+    """The shares of self-play's parts in a worker's time: the games of one worker's slots, played here."""
+    from training.timing import profile
+
+    with console().status("measuring where self-play's time goes"):
+        games = min(config.self_play.slots, -(-config.self_play.games // config.workers))
+        _, _, parts = profile(game, agent, config.self_play, config.seed, games)
+    total = sum(parts.values())
+    return {"self_play_parts": {part: seconds / total for part, seconds in parts.items()}}
+
+
+def _learning(game: Game, config: Config, played: list[PlayedGame], seconds: float) -> dict[str, Any]:
+    """The rates of learning from the games that were played."""
+    import numpy as np
+
+    from training.measure import learning
+
+    with console().status("measuring the learner"):
+        rates = learning(game, config, np.concatenate([one.samples for one in played]), seconds)
+    return {
+        "training_batch": config.learner.batch,
+        "training_samples_per_second": rates.learner,
+        "training_steps_samples_per_second": rates.step,
+        "training_limit_per_second": rates.bare,
+        "training_share": rates.learner / rates.bare,
+    }
+
+
+def _loop(game: Game, config: Config, parts: dict[str, float]) -> dict[str, Any]:
+    """Where the cores' time goes in a run; a worker's time is split by `parts`, the shares measured before."""
+    from training.measure import loop
+    from training.recipes import usable_cores
+
+    with console().status("measuring the whole loop"):
+        cost = loop(game, config)
+    total = cost.seconds * usable_cores()
+    shares = {part: share * cost.workers / total for part, share in parts.items()}
+    shares |= {name: getattr(cost, name) / total for name in ("replay", "learner", "other")}
+    return {
+        "loop_seconds": cost.seconds,
+        "loop_shares": shares | {"idle": cost.idle},
+        "loop_idle": cost.idle,
+        "memory_megabytes": cost.memory / 2**20,
+    }
 
 
 def _show(data: dict[str, Any]) -> None:
     """Print the figures."""
     title = (
         f"{data['game']}, {data['blocks']} x {data['channels']} network, {data['simulations']} simulations a move, "
-        f"{data['workers']} workers on {data['cores']} cores"
+        f"{data['precision']} in {data['backend']}, {data['workers']} workers on {data['cores']} cores"
     )
-    listing = table(title, "measured", "", "unit", left=1)
-    limit = data["network_limit_per_second"]
+    listing = table(title, "measured", "", "unit", "of the limit", left=1)
     shape = f"batch {data['limit_batch']}, {data['limit_workers']} side by side"
-    rows = (
-        ("simulations", f"{data['simulations_per_second']:,.0f}", "/s"),
-        ("network evaluations", f"{data['network_evaluations_per_second']:,.0f}", "/s"),
-        (f"network alone, at most ({shape})", f"{limit:,.0f}", "/s"),
-        ("network evaluations / limit", f"{data['network_share']:.1%}", ""),
-        ("simulations / limit", f"{data['simulations_per_second'] / limit:.1%}", ""),
-        ("games", f"{data['games_per_hour']:,.0f}", "/h"),
-    )
+    rows = [
+        ("simulations", f"{data['simulations_per_second']:,.0f}", "/s", f"{data['simulations_share']:.1%}"),
+        ("network evaluations", f"{data['network_evaluations_per_second']:,.0f}", "/s", f"{data['network_share']:.1%}"),
+        (f"network alone, at most ({shape})", f"{data['network_limit_per_second']:,.0f}", "/s", ""),
+        ("games", f"{data['games_per_hour']:,.0f}", "/h", ""),
+        (
+            "training samples",
+            f"{data['training_samples_per_second']:,.0f}",
+            "/s",
+            f"{data['training_share']:.1%}",
+        ),
+        (
+            f"torch's own step, batch {data['training_batch']}",
+            f"{data['training_limit_per_second']:,.0f}",
+            "/s",
+            "",
+        ),
+    ]
+    if "memory_megabytes" in data:
+        rows.append(("memory of the loop", f"{data['memory_megabytes']:,.0f}", "MB", ""))
     for row in rows:
         listing.add_row(*row)
     console().print(listing)
+    shares = table("where the time goes", "part", "of self-play", *["of the loop"] * ("loop_shares" in data), left=1)
+    whole = data.get("loop_shares", {})
+    for part in dict.fromkeys((*data["self_play_parts"], *whole)):
+        own = f"{data['self_play_parts'][part]:.1%}" if part in data["self_play_parts"] else ""
+        shares.add_row(part, own, *[f"{whole[part]:.1%}"] * bool(whole))
+    console().print(shares)
