@@ -11,19 +11,29 @@ from pathlib import Path
 
 
 class Peer:
-    """A child that runs `script`, a file beside this one, with `arguments`, the first of them the library's name."""
+    """A child that runs `script`, a file beside this one, with `arguments`, the first of them the library's name.
+
+    Attributes:
+        name: the library.
+        note: what the child said of itself when it was ready.
+    """
 
     def __init__(self, python: str, script: str, *arguments: object) -> None:
         command = [python, str(Path(__file__).with_name(script)), *map(str, arguments)]
         self.name = str(arguments[0])
         self._process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self._answer()
+        self.note = self._answer().removeprefix("ready").strip()
 
     def run(self) -> float:
         """The rate of one run, per second of the child's processor time."""
+        return self.rates()[0]
+
+    def rates(self) -> tuple[float, float]:
+        """The rates of one run, per second of the child's processor time and of the wall's."""
         assert self._process.stdin is not None
         print("run", file=self._process.stdin, flush=True)
-        return float(self._answer())
+        processor, wall = self._answer().split()
+        return float(processor), float(wall)
 
     def close(self) -> None:
         """End the process."""
@@ -37,10 +47,10 @@ class Peer:
         return line
 
 
-def answer(run: Callable[[], object], amount: int) -> None:
-    """Answer every line of the input with the rate of one `run`, which does `amount` of what is counted."""
-    print("ready", flush=True)
+def answer(run: Callable[[], object], amount: int, note: str = "") -> None:
+    """Answer every line of the input with the rates of one `run`, which does `amount` of what is counted."""
+    print(f"ready {note}", flush=True)
     for _ in sys.stdin:
-        began = time.process_time()
+        processor, wall = time.process_time(), time.perf_counter()
         run()
-        print(amount / (time.process_time() - began), flush=True)
+        print(amount / (time.process_time() - processor), amount / (time.perf_counter() - wall), flush=True)
