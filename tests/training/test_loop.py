@@ -25,8 +25,8 @@ from games import Game
 from hybrid import agents, checkpoint
 from hybrid.checkpoint import Checkpoint, path_of
 from hybrid.dial import Dial
-from hybrid.solve import ExhaustiveSolver
 from hybrid.runtime import Backend
+from hybrid.solve import ExhaustiveSolver
 from tests.training.conftest import TINY
 from tests.training.test_replay import Payload
 from tests.training.test_workers import gone
