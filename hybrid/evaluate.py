@@ -76,6 +76,8 @@ def averaged(game: Game, judged: Judged) -> Judged:
 def per_player(values: Floats, to_play: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Floats:
     """Rotate values `[B, P]` from turn order beginning with the mover `to_play` `[B]` to order of players."""
     players = values.shape[1]
+    if players == 2:
+        return np.where(to_play[:, None] == 0, values, values[:, ::-1])
     turns = (np.arange(players) - to_play[:, None].astype(np.int64)) % players
     rotated: Floats = values[np.arange(len(values))[:, None], turns]
     return rotated

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -25,6 +27,7 @@ class Forest:
         self.positions: Positions = np.empty((rows, 1), game.dtype)
         self.node_bytes = bytes_per_node(game.num_actions, game.players, game.dtype.itemsize)
         self._max_nodes = max_nodes
+        self._raw = _bytes(self.positions)
 
     @property
     def capacity(self) -> int:
@@ -40,23 +43,23 @@ class Forest:
         for row, used in enumerate(self.tree.size.tolist()):
             positions[row, :used] = self.positions[row, :used]
         self.tree = grow(self.tree, capacity)
-        self.positions = positions
+        self.positions, self._raw = positions, _bytes(positions)
 
     def at(self, rows: npt.NDArray[np.int64], nodes: npt.NDArray[np.int32]) -> Positions:
         """`[R]` copies of the positions at `nodes` `[R]` of `rows` `[R]`; numpy's own indexing of records is slow."""
         positions = np.empty(len(rows), self.positions.dtype)
-        kernels().gather(_bytes(self.positions), rows, nodes, _bytes(positions))
+        kernels().gather(self._raw, rows, nodes, _bytes(positions))
         return positions
 
     def put(self, rows: npt.NDArray[np.int64], nodes: npt.NDArray[np.int32], positions: Positions) -> None:
         """Store `positions` `[R]` at `nodes` `[R]` of `rows` `[R]`."""
-        kernels().scatter(_bytes(self.positions), rows, nodes, _bytes(positions))
+        kernels().scatter(self._raw, rows, nodes, _bytes(positions))
 
     def find(self, row: int, position: Positions) -> int:
         """The most visited expanded node of a row that holds `position` `[1]`; -1 if there is none."""
-        size = int(self.tree.size[row])
-        stored = _bytes(self.positions[row, :size])
-        matches = np.flatnonzero((stored == _bytes(position)).all(axis=1))
+        whole = np.dtype((np.void, position.dtype.itemsize))
+        stored = self._raw[row, : int(self.tree.size[row])].view(whole)[:, 0]
+        (matches,) = (stored == position.view(whole)[0]).nonzero()
         nodes = self.tree.node[row]
         return max((n for n in matches.tolist() if nodes[n]["edges"] > 0), key=lambda n: nodes[n]["visits"], default=-1)
 
@@ -77,6 +80,11 @@ class Forest:
             actions.append(int(best["action"]))
             node = int(best["child"])
         return actions
+
+
+def together(positions: Sequence[Positions]) -> Positions:
+    """Positions `[1]` each as one array `[R]`; numpy, to concatenate records, promotes field by field."""
+    return np.frombuffer(bytearray(b"".join([position.tobytes() for position in positions])), positions[0].dtype)
 
 
 def _bytes(positions: Positions) -> npt.NDArray[np.uint8]:
