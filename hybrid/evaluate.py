@@ -102,14 +102,15 @@ class Evaluators:
 
     def __init__(self, game: Game) -> None:
         self._game = game
-        self._made: dict[tuple[Path, str], NetworkEvaluator] = {}
+        self._made: dict[tuple[Path, str, Precision], NetworkEvaluator] = {}
 
-    def of(self, path: str, device: str) -> NetworkEvaluator:
+    def of(self, path: str, device: str, precision: Precision = "float") -> NetworkEvaluator:
         """The evaluator of the run or checkpoint at `path`; errors are those of loading it."""
         file = checkpoints.find(path)
-        key = (file.resolve(), device)
+        key = (file.resolve(), device, precision)
         if key not in self._made:
-            self._made[key] = load_evaluator(self._game, checkpoints.load(file, self._game), device=device)
+            checkpoint = checkpoints.load(file, self._game)
+            self._made[key] = load_evaluator(self._game, checkpoint, device=device, precision=precision)
         return self._made[key]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from games import Game
 from hybrid.dial import Dial
 from hybrid.durations import parse_duration
-from hybrid.evaluate import Evaluators
+from hybrid.evaluate import Evaluators, Precision
 from hybrid.search import SearchConfig
 from hybrid.search_agent import SearchAgent, dial_from
 from hybrid.strategy import Strategy
@@ -35,6 +35,7 @@ def make(
     reuse: bool = True,
     parallel_leaves: int = 1,
     device: str = "cpu",
+    precision: Precision = "float",
     temperature: float = 0.0,
     symmetric: bool = True,
     evaluations: int = 0,
@@ -63,6 +64,7 @@ def make(
         reuse: as above.
         parallel_leaves: as above.
         device: `cpu`, `cuda` or `cuda:N`.
+        precision: `float`, or `int8` as in self-play; see `load_runtime`.
         temperature: draw the moves of the network alone from softmax(logits / temperature); 0 = play the best.
         symmetric: judge the position to move in by the network's mean over its images under the game's symmetries, an
             evaluation each; see `SearchConfig`.
@@ -87,7 +89,7 @@ def make(
         parallel_leaves=parallel_leaves,
         symmetric=symmetric,
     )
-    return SearchAgent(game, evaluators.of(path, device), config, name=path, temperature=temperature)
+    return SearchAgent(game, evaluators.of(path, device, precision), config, name=path, temperature=temperature)
 
 
 def bound(place: Dial) -> tuple[Dial, int]:

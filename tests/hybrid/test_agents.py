@@ -124,6 +124,9 @@ def test_a_run_stands_where_its_spec_sets_the_dial(run: Path, query: str, dial: 
         ("?dial=half", "dial.*'half'"),
         ("?dail=0.5", "no option 'dail'"),
         ("?device=tpu", "device must be cpu.*'tpu'"),
+        ("?precision=int4", "precision.*float, int8.*'int4'"),
+        ("?precision=int8", "precision int8 needs a checkpoint calibrated for it"),
+        ("?symmetric=perhaps", "symmetric.*'perhaps'"),
         ("?time=20", "time must be a number with a unit"),
     ],
 )
