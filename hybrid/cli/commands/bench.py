@@ -244,5 +244,5 @@ def _show(data: dict[str, Any]) -> None:
     whole = data.get("loop_shares", {})
     for part in dict.fromkeys((*data["self_play_parts"], *whole)):
         own = f"{data['self_play_parts'][part]:.1%}" if part in data["self_play_parts"] else ""
-        shares.add_row(part, own, *[f"{whole[part]:.1%}"] * bool(whole))
+        shares.add_row(part, own, *([f"{whole[part]:.1%}"] if whole else []))
     console().print(shares)
