@@ -206,7 +206,7 @@ def test_the_dial_turns_during_a_game_against_a_trained_run(trained: Path, tmp_p
     alphazero, network, direct = thoughts
     assert "64 visits" in alphazero or "win" in alphazero or "draw" in alphazero
     assert "visits" not in network.partition("network evaluations")[0]
-    assert "1 network evaluations, 0 rollout plies" in network
+    assert "8 network evaluations, 0 rollout plies" in network  # the position's images
     assert "gap" in alphazero
     assert "gap" not in network
     assert "move policy network prior improved visits" in direct

@@ -121,8 +121,12 @@ def test_choices_are_remembered_in_the_users_cache(monkeypatch: pytest.MonkeyPat
     assert len(list((tmp_path / "hybrid" / "backends").iterdir())) == 1
 
 
-def test_a_real_choice_between_real_backends(tmp_path: Path) -> None:
+def test_a_real_choice_between_real_backends_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("openvino")
-    assert (
-        choose(agent(), batch=1, folder=tmp_path) == "onnxruntime"
-    )  # OpenVINO's calls alone cost more than this network
+    chosen = choose(agent(), batch=1, folder=tmp_path)
+    (remembered,) = tmp_path.iterdir()
+    rates = json.loads(remembered.read_text())["rates"]
+    assert rates[chosen] == max(rates.values())
+    lab = Lab(monkeypatch)
+    assert choose(agent(), batch=1, folder=tmp_path) == chosen
+    assert lab.measured == []
