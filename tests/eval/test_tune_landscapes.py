@@ -112,5 +112,6 @@ def test_reported_gains_hold_the_truth() -> None:
 @pytest.mark.full
 def test_reported_gains_hold_the_truth_on_many_landscapes() -> None:
     every, won = misses(range(600), 200, 100)
-    assert 0.03 <= np.mean(every) <= 0.07
+    # Of trials of 50 pairs Student's intervals are a little too wide, and 1 Elo is granted: 5 % is a bound from above.
+    assert 0.01 <= np.mean(every) <= 0.06
     assert np.mean(won) <= 0.08
