@@ -82,9 +82,11 @@ class Forest:
         return actions
 
 
-def together(positions: Sequence[Positions]) -> Positions:
-    """Positions `[1]` each as one array `[R]`; numpy, to concatenate records, promotes field by field."""
-    return np.frombuffer(bytearray(b"".join([position.tobytes() for position in positions])), positions[0].dtype)
+def joined(parts: Sequence[Positions]) -> Positions:
+    """Positions, at least one array of them, as one array; numpy, to concatenate records, promotes field by field."""
+    if len(parts) == 1:
+        return parts[0]
+    return np.frombuffer(bytearray(b"".join([part.tobytes() for part in parts])), parts[0].dtype)
 
 
 def _bytes(positions: Positions) -> npt.NDArray[np.uint8]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +19,9 @@ from games import Game, LiftedGame, Positions
 from games.chance import awaits
 from hybrid import direct
 from hybrid.agent import Decisions, Root, require_movers
-from hybrid.evaluate import Evaluator, Judged, UniformEvaluator, averaged, images
+from hybrid.evaluate import Evaluator, Judged, UniformEvaluator
 from hybrid.forest import Forest
+from hybrid.leaves import Leaves, merged, with_images
 from hybrid.search_config import SearchConfig
 from hybrid.search_kernels import NODES, chance_kernels, kernels
 from hybrid.strategy import Strategy, exploration_weights
@@ -33,28 +33,6 @@ _CHUNK = 4096
 """Simulations that the direct end runs in one kernel call, and the room that is made at once, at most."""
 _UNLIMITED = 2**40
 """The budget of a search that only time ends."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Leaves:
-    """Where the descents of one round ended: L leaves, U of them not solved.
-
-    Attributes:
-        rows: `[L]` the trees.
-        nodes: `[L]` the leaves.
-        unsolved: `[U]` which of them have to be judged and expanded.
-        simulations: `[U]` the number of the simulation that came there.
-        positions: `[U]`.
-        asked: `[U + (S - 1) * R]` what the evaluator is asked: `positions`, and the other images under the game's S
-            symmetries of those R that are roots, where the search is `symmetric`.
-    """
-
-    rows: npt.NDArray[np.int64]
-    nodes: npt.NDArray[np.int32]
-    unsolved: npt.NDArray[np.int64]
-    simulations: npt.NDArray[np.int64]
-    positions: Positions
-    asked: Positions
 
 
 class Search:
@@ -197,15 +175,13 @@ class Search:
         unsolved = np.empty(found, np.int64)
         unsolved = unsolved[: kernels().unsolved(tree, at, leaves, unsolved)]
         positions = self.forest.at(at[unsolved], leaves[unsolved])
-        (roots,) = np.nonzero(leaves[unsolved] == 0)
-        more = self.config.symmetric and len(roots) > 0
         return Leaves(
             rows=at,
             nodes=leaves,
             unsolved=unsolved,
             simulations=simulations[unsolved],
             positions=positions,
-            asked=np.concatenate((positions, images(self.game, positions[roots])[len(roots) :])) if more else positions,
+            asked=with_images(self.game, positions, leaves[unsolved]) if self.config.symmetric else positions,
         )
 
     def ascend(self, leaves: Leaves, judged: Judged | None) -> None:
@@ -321,9 +297,10 @@ class Search:
         tree, dial, positions = self.tree, self.config.dial, leaves.positions
         rows, nodes = leaves.rows[leaves.unsolved], leaves.nodes[leaves.unsolved]
         if judged is not None:
-            logits, values = self._merged(judged, nodes)
+            more = len(leaves.asked) > len(rows)
+            logits, values = merged(self.game, judged, nodes) if more else judged
             self.evaluations += np.bincount(rows, minlength=len(self.evaluations))
-            if len(leaves.asked) > len(rows):
+            if more:
                 self.evaluations[rows[nodes == 0]] += len(self.game.action_symmetries) - 1
         else:
             logits = np.zeros((len(rows), self.game.num_actions), np.float32)
@@ -339,17 +316,6 @@ class Search:
             raise ValueError(f"the evaluator must return finite logits and values, got {logits[legal]}, {values}")
         for row in rows[nodes == 0].tolist():
             self._add_noise(row)
-
-    def _merged(self, judged: Judged, nodes: npt.NDArray[np.int32]) -> Judged:
-        """What was said of the unsolved `nodes`, roots by the mean over their images where these were asked too."""
-        logits, values = judged
-        extra = slice(len(nodes), len(logits))
-        if extra.start == extra.stop:
-            return judged
-        (roots,) = np.nonzero(nodes == 0)
-        of_images = (np.concatenate((part[roots], part[extra])) for part in judged)
-        logits[roots], values[roots] = averaged(self.game, (next(of_images), next(of_images)))
-        return logits[: extra.start], values[: extra.start]
 
     def _add_noise(self, row: int) -> None:
         """Mix Dirichlet noise into the prior of an expanded root, where the search was given a noise seed."""

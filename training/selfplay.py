@@ -14,7 +14,7 @@ import numpy as np
 
 from games import Game
 from hybrid.evaluate import Evaluator
-from hybrid.forest import together
+from hybrid.forest import joined
 from hybrid.minimax import AlphaBeta
 from hybrid.search import Search, SearchConfig
 from hybrid.strategy import Strategy, Target
@@ -88,7 +88,7 @@ def _begin(search: Search, rows: list[int], playing: dict[int, Playing]) -> None
             games = [playing[row] for row in chosen]
             search.begin(
                 np.array(chosen),
-                together([game.position for game in games]),
+                joined([game.position for game in games]),
                 np.array([game.search_seed for game in games], np.uint64),
                 np.array([game.budget for game in games]),
                 np.array([game.noise_seed for game in games], np.uint64) if noisy else None,
@@ -108,7 +108,7 @@ def _move(search: Search, rows: list[int], playing: dict[int, Playing]) -> None:
     settled = proven | (weights.sum(1) == 0.0)
     weights[settled] = decisions.policy[settled]
     actions = [game.choose(weights[i], int(decisions.actions[i])) for i, game in enumerate(games)]
-    after = search.game.step(together([game.position for game in games]), actions)
+    after = search.game.step(joined([game.position for game in games]), actions)
     for i, game in enumerate(games):
         game.record(decisions, i, int(search.done[rows[i]]), bool(proven[i]))
         game.arrive(after[i : i + 1])
