@@ -88,10 +88,8 @@ def load(path: str | os.PathLike[str], game: Game | None = None) -> Checkpoint:
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise ValueError(f"{path} is no checkpoint of this program, or it is damaged: {error}") from error
     checkpoint = _parse(path, header, weights)
-    if game is not None and (
-        NetworkShape.of(game) != checkpoint.shape or _canonical(game.spec) != _canonical(checkpoint.game)
-    ):
-        raise ValueError(f"{path} is an agent for game {checkpoint.game!r}, not for {game.spec!r}")
+    if game is not None:
+        _check_game(path, checkpoint, game)
     return checkpoint
 
 
@@ -167,6 +165,14 @@ def _ranges(values: Any) -> Ranges | None:
     if values is None:
         return None
     return {str(name): (float(low), float(high)) for name, (low, high) in dict(values).items()}
+
+
+def _check_game(path: Path, checkpoint: Checkpoint, game: Game) -> None:
+    """Raises ValueError unless the agent was made for `game` as it is."""
+    if _canonical(game.spec) != _canonical(checkpoint.game):
+        raise ValueError(f"{path} is an agent for game {checkpoint.game!r}, not for {game.spec!r}")
+    if (shape := NetworkShape.of(game)) != checkpoint.shape:
+        raise ValueError(f"{path} is an agent for another version of {game.spec!r}: {checkpoint.shape}, not {shape}")
 
 
 def _canonical(spec: str) -> tuple[str, dict[str, str]]:

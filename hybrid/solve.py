@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, Positions
-from games.load import options as game_options
+from games.load import settings
 from games.rules import LiftedGame
 from hybrid import minimax_kernels as kernels
 from hybrid.expected import ExpectedValueSolver
@@ -75,11 +75,9 @@ def method(game: Game) -> Method | None:
 
 def plays_connect_four(game: Game) -> bool:
     """Whether `game` is Connect Four on the usual 6 x 7 board."""
-    name, _, given = game.spec.partition(":")
-    if name != "connect_four":
+    if game.spec.partition(":")[0] != "connect_four":
         return False
-    pairs = dict(pair.split("=") for pair in given.split(",") if pair)
-    return {key: int(pairs.get(key, value)) for key, value in game_options(name).items()} == CONNECT_FOUR
+    return CONNECT_FOUR.items() <= settings(game.spec).items()
 
 
 class ExhaustiveSolver:

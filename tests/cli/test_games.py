@@ -38,10 +38,10 @@ def test_games_lists_connect_four_as_it_is(hybrid: Hybrid, tmp_path: Path) -> No
     assert games["connect_four"].pop("summary")
     assert games["connect_four"] == {
         "name": "connect_four",
-        "options": {"rows": 6, "columns": 7, "connect": 4},
+        "options": {"rows": 6, "columns": 7, "connect": 4, "threats": True},
         "players": 2,
         "actions": 7,
-        "observation_shape": [2, 6, 7],
+        "observation_shape": [5, 6, 7],
         "symmetries": 2,
         "solver": "engine",
     }

@@ -127,8 +127,8 @@ def test_agrees_with_pettingzoo(spec: str, count: int) -> None:
 
 
 def test_observation_is_pettingzoos() -> None:
-    """Their planes are the mover's stones and the other's, row 0 at the top: the first two of ours, channels last."""
-    env, game = make("aec", PETTINGZOO["connect_four"]), games.load("connect_four")
+    """Their planes are the mover's stones and the other's, row 0 at the top: ours without threats, channels last."""
+    env, game = make("aec", PETTINGZOO["connect_four"]), games.load("connect_four:threats=false")
     for position, _ in moves(game, env, np.random.default_rng(1)):
         theirs = env.observe(env.agent_selection)["observation"]
         np.testing.assert_array_equal(np.moveaxis(game.observe(position)[0], 0, -1), theirs)

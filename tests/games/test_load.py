@@ -98,7 +98,7 @@ def test_a_file_without_a_game_is_refused(tmp_path: Path) -> None:
 
 def test_the_list_of_games_describes_each() -> None:
     row = listing("connect_four")
-    assert row.options == (Option("rows", 6), Option("columns", 7), Option("connect", 4))
-    assert (row.players, row.actions, row.observation_shape, row.symmetries) == (2, 7, (2, 6, 7), 2)
+    assert row.options == (Option("rows", 6), Option("columns", 7), Option("connect", 4), Option("threats", True))
+    assert (row.players, row.actions, row.observation_shape, row.symmetries) == (2, 7, (5, 6, 7), 2)
     for name in games.names():
         assert listing(name).summary

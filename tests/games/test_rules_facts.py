@@ -5,6 +5,8 @@ import pytest
 
 import games
 from games import Positions
+from games.boards import has_line
+from games.load import settings
 
 
 def moves(spec: str, names: str) -> Positions:
@@ -31,6 +33,35 @@ def result(position: Positions) -> list[float]:
 @pytest.mark.parametrize("line", ["1 2 1 2 1 2 1", "1 1 2 2 3 3 4", "1 2 2 3 3 4 3 4 4 6 4", "7 6 6 5 5 4 5 4 4 2 4"])
 def test_connect_four_is_won_in_every_direction(line: str) -> None:
     assert result(moves("connect_four", line)) == [1, -1]
+
+
+@pytest.mark.parametrize("spec", ["connect_four", "connect_four:rows=4,columns=6,connect=3", "connect_four:connect=5"])
+def test_threats_are_the_cells_where_another_stone_would_complete_a_line(spec: str) -> None:
+    """By putting it there, in every empty cell of every position of random games, and looking for the line."""
+    game, rng = games.load(spec), np.random.default_rng(0)
+    connect, found = settings(spec)["connect"], 0
+    for _ in range(12):
+        position = game.initial()
+        while not position["terminal"][0]:
+            own, other, landing, *threats = game.observe(position)[0]
+            legal_actions = game.legal_actions(position)[0]
+            assert landing.sum(axis=0).tolist() == legal_actions.tolist()
+            assert not (landing * (own + other)).any()
+            for stones, threat in zip((own, other), threats, strict=True):
+                for row, column in np.argwhere(own + other == 0):
+                    more = stones.copy()
+                    more[row, column] = 1
+                    assert threat[row, column] == has_line(more.ravel(), len(own), connect)
+                assert not (threat * (own + other)).any()
+                found += int(threat.sum())
+            position = game.step(position, [rng.choice(np.flatnonzero(legal_actions))])
+    assert found > 20
+
+
+def test_stones_land_on_what_is_below() -> None:
+    """In the bottom row of an empty column, above the stones of others, nowhere in full ones."""
+    landing = games.load("connect_four").observe(moves("connect_four", "1 1 1 1 1 1 4 4"))[0, 2]
+    assert np.argwhere(landing).tolist() == [[3, 3], *([5, column] for column in (1, 2, 4, 5, 6))]
 
 
 def test_the_last_cell_can_win() -> None:

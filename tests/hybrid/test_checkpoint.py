@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,12 @@ def test_another_game_is_refused(tmp_path: Path, spec: str) -> None:
     checkpoint.save(tmp_path / "a", agent())
     with pytest.raises(ValueError, match=f"for game 'connect_four', not for '{spec}'"):
         checkpoint.load(tmp_path / "a", games.load(spec))
+
+
+def test_an_agent_that_was_shown_something_else_is_refused(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "a", replace(agent("connect_four:threats=false"), game="connect_four"))
+    with pytest.raises(ValueError, match=r"another version of 'connect_four': .*\(2, 6, 7\).* not .*\(5, 6, 7\)"):
+        checkpoint.load(tmp_path / "a", games.load("connect_four"))
 
 
 def test_every_truncation_is_refused(tmp_path: Path) -> None:
