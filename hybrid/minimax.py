@@ -145,23 +145,11 @@ class AlphaBeta:
         """
         if position["terminal"][0]:
             raise ValueError("position must not be terminal")
-        control = self._control[0]
-        if not keep:
-            self.forget()
-            control.salt = 0  # or else what fits into the table would depend on how much was forgotten before
-            if control.generation == 1:
-                self._table[:] = np.zeros(1, kernels.ENTRY)
-        control.nodes = control.plies = 0
-        sign = 1 if position["to_play"][0] == 0 else -1
-        actions = np.flatnonzero(self.game.legal_actions(position)[0])
-        children = self.game.step(np.repeat(position, len(actions)), actions)
-        scores = np.zeros(len(actions), np.int64)
-        if not _prover(self.game)(*self._state, children, scores, sign, nodes):
+        scores = np.empty(self.game.num_actions, np.int64)
+        if not _prover(self.game)(*self._state, position, scores, keep, nodes):
             return None
         best = int(scores.max())
-        keeping = np.zeros(self.game.num_actions, np.bool_)
-        keeping[actions[scores == best]] = True
-        return Proof(value=_value(best), plies=self._length(best, int(position["ply"][0])), best=keeping)
+        return Proof(value=_value(best), plies=self._length(best, int(position["ply"][0])), best=scores == best)
 
     def score(
         self, position: Positions, depth: int, low: int = -kernels.INFINITE, high: int = kernels.INFINITE, **budget: Any
@@ -268,7 +256,7 @@ def _value(score: int) -> float:
 def _prover(game: LiftedGame) -> Any:
     """The compiled `prove` of one game, made once."""
     if "prove" not in game.memo:
-        signature = boolean(*_state_types(game), game.records, int64[::1], int64, int64)
+        signature = boolean(*_state_types(game), game.records, int64[::1], boolean, int64)
         rules = (game.rule("play"), game.rule("legal"), game.rule("playout"))
         game.memo["prove"] = kernel(kernels.prove_factory, signature, *rules)
     return game.memo["prove"]

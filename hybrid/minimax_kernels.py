@@ -92,6 +92,19 @@ def remember(table: Any, frame: Any, generation: Any, depth: Any, bound: Any) ->
 
 
 @njit
+def renew(table: Any, killers: Any, history: Any, control: Any) -> None:
+    """Start afresh, and always in the same way: nothing that was searched before has any influence."""
+    control.generation = control.generation % (GENERATIONS - 1) + 1
+    control.salt = 0
+    control.seed = 0
+    if control.generation == 1:
+        for slot in range(table.shape[0]):
+            table[slot].tag = 0
+    history[:] = 0
+    killers[:] = -1
+
+
+@njit
 def arrange(order: Any, mask: Any, first: Any, killers: Any, history: Any) -> Any:
     """Count and order the legal actions in `order` `[A]`: `first` (or -1), `killers` `[2]`, then by `history` `[A]`."""
     count = 0
@@ -284,24 +297,33 @@ def search_factory(
 def prove_factory(
     play: Callable[..., Any], legal: Callable[..., Any], playout: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """`prove(words, ..., control, children, scores, limit) -> solved`: deepen until the children's values are proven.
+    """`prove(words, ..., control, root, scores, keep, limit) -> solved`: deepen until a position's value is proven.
 
-    The first ten arguments are the state of `search_factory`, without anything remembered; `children` `[K]` are the
-    positions after each move of one player, and `sign` is 1 where that is player 0, -1 where it is player 1.
-    `scores` `[K]` are the children's for that player: exact where they are the best, else upper bounds.
+    The first ten arguments are the state of `search_factory`; what it remembers counts only if `keep` says so. `root`
+    `[1]` is the position, and `scores` `[A]` are those of its actions for the mover: exact where they are the best,
+    else upper bounds, and `-INFINITE` of illegal ones.
     """
     search = njit(search_factory(play, legal, playout))
 
-    def prove(
-        words, path, frames, order, mask, scratch, table, killers, history, control, children, scores, sign, limit
-    ):
+    def prove(words, path, frames, order, mask, scratch, table, killers, history, control, root, scores, keep, limit):
         c = control[0]
+        if not keep:
+            renew(table, killers, history, c)
+        c.nodes = 0
+        c.plies = 0
+        sign = 1 if root[0].to_play == 0 else -1
+        mask[:] = False
+        legal(root[0], mask)
+        for action in range(mask.shape[0]):
+            scores[action] = 0 if mask[action] else -INFINITE
+        count = np.count_nonzero(mask)
         for depth in range(frames.shape[0] - 1):
             best = -INFINITE
             resolved = 1
-            for index in np.argsort(-scores, kind="mergesort"):
+            for action in np.argsort(-scores, kind="mergesort")[:count]:
                 floor = max(best - 1, -INFINITE)
-                path[0] = children[index]
+                path[0] = root[0]
+                play(path[0], action)
                 frames[0].low = floor if sign > 0 else -INFINITE
                 frames[0].high = INFINITE if sign > 0 else -floor
                 c.depth = depth
@@ -311,8 +333,8 @@ def prove_factory(
                     words, path, frames, order, mask, scratch, table, killers, history, control, limit - c.nodes
                 ):
                     return False
-                scores[index] = sign * c.value
-                best = max(best, scores[index])
+                scores[action] = sign * c.value
+                best = max(best, scores[action])
                 resolved &= c.resolved
             if resolved or best >= DECISIVE:
                 return True
