@@ -17,9 +17,9 @@ from training.config import Config, EvaluationConfig, LearnerConfig, ReplayConfi
 
 def quick(game: Game) -> Config:
     """A first agent: for Connect Four within ten minutes on two cores."""
-    config = _sized(game, generations=56, games=192, simulations=48)
+    config = _sized(game, generations=52, games=192, simulations=48)
     # In so short a run a small network wins: a generation of it takes half the time.
-    return replace(config, network=NetworkConfig(blocks=3, channels=32), evaluation=EvaluationConfig(every=10))
+    return replace(config, network=NetworkConfig(blocks=3, channels=32), evaluation=EvaluationConfig(every=13))
 
 
 def standard(game: Game) -> Config:
@@ -48,7 +48,8 @@ def recipe(name: str, game: Game) -> Config:
 def _sized(game: Game, *, generations: int, games: int, simulations: int, capacity: int = 300_000) -> Config:
     """A configuration that fits the game's length: it sets how long moves are drawn and how long openings are.
 
-    To learn from every move of many games teaches more than deeper searches of some.
+    To learn from every move of many games teaches more than deeper searches of some. Where games begin by random plies,
+    they need not be drawn so freely later on, and end as they ought to more often.
     """
     length = mean_length(game)
     provable = isinstance(game, LiftedGame) and game.zero_sum and not game.stochastic
@@ -60,8 +61,10 @@ def _sized(game: Game, *, generations: int, games: int, simulations: int, capaci
             full_fraction=1.0,
             games=games,
             slots=96,
+            temperature=0.5,
             temperature_plies=round(length * 0.75),
-            opening_plies=max(1, min(4, round(length / 4))),
+            opening_fraction=0.9,
+            opening_plies=max(1, min(8, round(length * 0.3))),
             prove_nodes=1000 if provable else 0,
             hindsight_nodes=10_000 if provable else 0,
         ),
