@@ -6,15 +6,17 @@ mover, and the evaluator alone rotates the one into the other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
 from games import Game, Positions
 from hybrid import checkpoint as checkpoints
 from hybrid.checkpoint import Checkpoint
-from hybrid.runtime import Backend, Floats, OnnxRuntime, OpenVino, Runtime
+from hybrid.network_config import check_device
+from hybrid.runtime import Backend, Floats, OnnxRuntime, OpenVino, OverlappingRuntime, Runtime
 
 Precision = Literal["float", "int8"]
 Judged = tuple[Floats, Floats]
@@ -26,6 +28,17 @@ class Evaluator(Protocol):
 
     def __call__(self, positions: Positions) -> Judged:
         """Logits `[B, A]` and values `[B, P]` in [-1, 1], both new arrays."""
+
+
+@runtime_checkable
+class Overlapping(Evaluator, Protocol):
+    """An evaluator that can judge while its caller does something else."""
+
+    def start(self, positions: Positions) -> Callable[[], Judged]:
+        """Begin to judge positions; what is returned waits for the answer.
+
+        No more than two questions may be open at a time, and they are answered in their order.
+        """
 
 
 class UniformEvaluator:
@@ -50,6 +63,25 @@ class NetworkEvaluator:
         self.evaluations += len(positions)
         logits, values = self._runtime.run(self._game.observe(positions))
         return logits, per_player(values, positions["to_play"])
+
+
+class OverlappingEvaluator(NetworkEvaluator):
+    """Asks a network that runs on a device of its own."""
+
+    def __init__(self, game: Game, runtime: OverlappingRuntime) -> None:
+        super().__init__(game, runtime)
+        self._device = runtime
+
+    def start(self, positions: Positions) -> Callable[[], Judged]:
+        """See `Overlapping.start`."""
+        self.evaluations += len(positions)
+        answer, to_play = self._device.start(self._game.observe(positions)), positions["to_play"].copy()
+
+        def judged() -> Judged:
+            logits, values = answer()
+            return logits, per_player(values, to_play)
+
+        return judged
 
 
 def images(game: Game, positions: Positions) -> Positions:
@@ -94,6 +126,8 @@ def load_evaluator(
 ) -> NetworkEvaluator:
     """The evaluator of a checkpoint made for `game`; the options and errors are those of `load_runtime`."""
     runtime = load_runtime(checkpoint, device=device, threads=threads, backend=backend, precision=precision)
+    if isinstance(runtime, OverlappingRuntime):
+        return OverlappingEvaluator(game, runtime)
     return NetworkEvaluator(game, runtime)
 
 
@@ -137,16 +171,14 @@ def load_runtime(
     """
     _check("backend", backend, get_args(Backend))
     _check("precision", precision, get_args(Precision))
-    kind, _, number = device.partition(":")
-    if device != "cpu" and (kind != "cuda" or (number and not number.isdecimal())):
-        raise ValueError(f"device must be cpu, cuda or cuda:N, got {device!r}")
+    check_device(device)
     if precision == "int8" and checkpoint.ranges is None:
         raise ValueError("precision int8 needs a checkpoint calibrated for it; this one allows only float")
     config, shape, weights = checkpoint.config, checkpoint.shape, checkpoint.weights
-    if kind == "cuda":
-        from hybrid.network import TorchRuntime
+    if device != "cpu":
+        from hybrid.cuda import CudaRuntime
 
-        return TorchRuntime(config, shape, weights, device=device)
+        return CudaRuntime(config, shape, weights, device=device)
     runtime = OnnxRuntime if backend == "onnxruntime" else OpenVino
     return runtime(config, shape, weights, threads=threads, ranges=checkpoint.ranges if precision == "int8" else None)
 

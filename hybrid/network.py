@@ -88,13 +88,19 @@ def weights_of(network: Network) -> dict[str, npt.NDArray[np.float32]]:
     }
 
 
+def device_of(name: str) -> torch.device:
+    """The device `cpu`, `cuda` or `cuda:N`. Raises ValueError if there is none."""
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {name!r} does not exist: torch sees {torch.cuda.device_count()} CUDA devices")
+    return device
+
+
 class TorchRuntime:
     """A network in torch (a `hybrid.runtime.Runtime`), in half precision on CUDA devices."""
 
     def __init__(self, config: NetworkConfig, shape: NetworkShape, weights: Weights, *, device: str) -> None:
-        self._device = torch.device(device)
-        if self._device.type == "cuda" and (self._device.index or 0) >= torch.cuda.device_count():
-            raise ValueError(f"device {device!r} does not exist: torch sees {torch.cuda.device_count()} CUDA devices")
+        self._device = device_of(device)
         self._dtype = torch.float16 if self._device.type == "cuda" else torch.float32
         network = Network(config, shape, weights).eval().requires_grad_(False).to(self._device, self._dtype)
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

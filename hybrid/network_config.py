@@ -7,6 +7,7 @@ Shapes: observations `[C, H, W]`, A actions, P players, F channels, R pooled or 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -157,3 +158,9 @@ def check_weights(weights: Weights, config: NetworkConfig, shape: NetworkShape) 
             raise ValueError(f"weight {name} must be float32 {size}, got {weight.dtype} {weight.shape}")
         if not np.isfinite(weight).all():
             raise ValueError(f"weight {name} must be finite, got NaN or infinity")
+
+
+def check_device(device: str) -> None:
+    """Raises ValueError unless `device` is the name of one, which may or may not exist."""
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise ValueError(f"device must be cpu, cuda or cuda:N, got {device!r}")

@@ -5,7 +5,8 @@ Shapes: B positions, observations `[C, H, W]`, A actions, P players.
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from collections.abc import Callable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,14 @@ class Runtime(Protocol):
 
     def run(self, planes: Floats) -> tuple[Floats, Floats]:
         """From planes `[B, C, H, W]`, logits `[B, A]` and values `[B, P]` in turn order beginning with the mover."""
+
+
+@runtime_checkable
+class OverlappingRuntime(Runtime, Protocol):
+    """A network on a device that works while the processor does something else."""
+
+    def start(self, planes: Floats) -> Callable[[], tuple[Floats, Floats]]:
+        """Begin what `run` does; what is returned waits for it. Two batches may be under way at a time."""
 
 
 class OnnxRuntime:

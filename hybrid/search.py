@@ -146,15 +146,26 @@ class Search:
         else:
             self.ascend(leaves, None)
 
+    def step(self) -> Leaves | None:
+        """Go on to the next question: leaves whose `asked` are to be judged and taken to `ascend`.
+
+        None where nothing had to be asked: the unfinished rows have gone on by a round, or to their end.
+        """
+        if self._fused and not self._noise_due():
+            direct.run(self, *self._with_room(_CHUNK))
+            return None
+        leaves = self.descend()
+        if self.evaluator is not None and len(leaves.asked):
+            return leaves
+        self.ascend(leaves, None)
+        return None
+
     def asking(self) -> Generator[Positions, Judged, None]:
         """`run` with the evaluator left to the caller: yields positions and is sent what it says of them."""
         while not self.finished.all():
-            if self._fused and not self._noise_due():
-                self.proceed()
-                continue
-            leaves = self.descend()
-            asks = self.evaluator is not None and len(leaves.asked) > 0
-            self.ascend(leaves, (yield leaves.asked) if asks else None)
+            leaves = self.step()
+            if leaves is not None:
+                self.ascend(leaves, (yield leaves.asked))
 
     def descend(self) -> Leaves:
         """The first half of `advance`: go down to a leaf in every unfinished row and find its position."""
@@ -195,13 +206,6 @@ class Search:
         kernels().backup(self.tree, leaves.rows, leaves.nodes, parallel, self.game.zero_sum, self.done, self.over)
         if self.config.max_evaluations:
             self.over |= self.evaluations >= self.config.max_evaluations
-
-    def proceed(self) -> None:
-        """Advance the unfinished rows: to their end where no network is asked, else by one round."""
-        if self._fused and not self._noise_due():
-            direct.run(self, *self._with_room(_CHUNK))
-        else:
-            self.advance()
 
     def try_out(self, position: Positions) -> None:
         """Search `position` `[1]` by a few simulations in row 0, so that all that a search compiles is in memory."""

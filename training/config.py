@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from hybrid.dial import Dial
-from hybrid.network_config import NetworkConfig
+from hybrid.network_config import NetworkConfig, check_device
 from training.fields import above_zero, at_least, at_most_one, one_of, parse
 
 Accelerator = Literal["cpu", "cuda"]
@@ -55,7 +55,9 @@ class SelfPlayConfig:
         direct_generations: generations at the start that are played at the direct end, by rollouts, while the network
             knows nothing yet and asking it costs a hundred times as much.
         direct_simulations: the budget of their moves.
-        precision: of the network's inference, calibrated afresh on the replay for every generation.
+        device: where the network is asked: `cpu`, or `cuda` or `cuda:N`, which all workers share, in half precision and
+            without the next three options.
+        precision: of the network's inference on the CPU, calibrated afresh on the replay for every generation.
         backend: what runs the network; `fastest` is decided by measurement when a run is made, and kept in its file.
         cache_megabytes: memory of each worker for evaluations of positions met again; 0 = none. It changes no result.
     """
@@ -80,6 +82,7 @@ class SelfPlayConfig:
     resign_played_out: float = 0.1
     direct_generations: int = 0
     direct_simulations: int = 1000
+    device: str = "cpu"
     precision: Precision = "int8"
     backend: BackendName = "onnxruntime"
     cache_megabytes: float = 64.0
@@ -96,6 +99,7 @@ class SelfPlayConfig:
         at_least(self, 0, "temperature_plies", "opening_plies", "cache_megabytes")
         if self.hindsight_nodes and not self.prove_nodes:
             raise ValueError(f"hindsight_nodes needs prove_nodes, got {self.hindsight_nodes} and no proofs")
+        check_device(self.device)
         one_of(self, "precision", Precision)
         one_of(self, "backend", BackendName)
         one_of(self, "strategy", SelfPlayStrategy)
@@ -159,7 +163,7 @@ class LearnerConfig:
         ema_decay: decay per step of the weight average that plays; it forgets faster during the first steps.
         outcome_weight: the value's target is this share of the game's outcome and the rest of the search's value.
         value_weight: weight of the value's loss beside the policy's.
-        accelerator: where the network is trained; self-play runs on CPU.
+        accelerator: where the network is trained.
         threads: torch's threads on the CPU, on whose number the last bits of the weights depend.
     """
 

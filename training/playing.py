@@ -13,6 +13,7 @@ import numpy.typing as npt
 from games import Game, Positions
 from games.chance import settle
 from hybrid.agent import Decisions
+from hybrid.forest import joined
 from hybrid.minimax import AlphaBeta
 from training.config import SelfPlayConfig
 from training.replay import Samples, sample_dtype
@@ -120,7 +121,7 @@ class Playing:
 
     def result(self) -> PlayedGame:
         """The finished game."""
-        samples = np.concatenate(self._samples)
+        samples = joined(self._samples)
         returns = self._resignation.returns() if self._resignation.made else self.position["returns"][0].copy()
         samples["outcome"] = returns
         if self._config.hindsight_nodes:

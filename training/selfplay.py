@@ -8,13 +8,14 @@ Shapes: R rows of the search, A actions.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from games import Game
-from hybrid.evaluate import Evaluator
+from hybrid.evaluate import Evaluator, Judged, Overlapping
 from hybrid.forest import joined
+from hybrid.leaves import Leaves
 from hybrid.minimax import AlphaBeta
 from hybrid.search import Search, SearchConfig
 from hybrid.strategy import Strategy, Target
@@ -27,7 +28,8 @@ def play_games(
 ) -> Iterator[PlayedGame]:
     """Play the games `numbers` of a generation, `config.slots` at a time, and yield each as it ends.
 
-    The rows of the search are asynchronous: a finished row moves at once, a finished game's row takes the next game.
+    Where the evaluator works by itself once it is asked, there are two tables with half of the games each, and while it
+    judges what the one asks, the other goes on.
 
     Raises:
         ValueError: proofs are asked for in a game that has none, or resignation in one that is not two-player zero-sum.
@@ -35,25 +37,97 @@ def play_games(
     if config.resigns and not game.zero_sum:
         raise ValueError(f"resign_threshold must be -1 unless a game is two-player zero-sum, got {game.spec!r}")
     rows = min(config.slots, len(numbers))
-    if not rows:
-        return
-    search = Search(game, evaluator, _search_config(config), rows)
     prover = _prover(game, config) if config.prove_nodes else None
     waiting = (Playing(game, config, prover, seed, generation, number) for number in numbers)
-    playing = dict(zip(range(rows), waiting, strict=False))
-    ready = list(playing)
-    while playing:
-        for row in ready:
-            while row in playing and playing[row].over:
-                yield playing.pop(row).result()
-                search.clear(np.array([row]))
-                playing.update((row, new) for new in itertools.islice(waiting, 1))
-        _begin(search, [row for row in ready if row in playing], playing)
-        ready = []
-        while playing and not ready:
-            search.proceed()
-            ready = [row for row in search.finished.nonzero()[0].tolist() if row in playing]
-        _move(search, ready, playing)
+    shares = (rows - rows // 2, rows // 2) if isinstance(evaluator, Overlapping) else (rows,)
+    tables = [_Table(Search(game, evaluator, _search_config(config), share), waiting) for share in shares if share]
+    while tables:
+        for table in tables:
+            yield from table.go_on()
+        tables = [table for table in tables if table.playing]
+
+
+class _Table:
+    """Games side by side in one batched search.
+
+    The rows of the search are asynchronous: a finished row moves at once, a finished game's row takes the next game.
+
+    Attributes:
+        playing: the games in progress, by the rows of the search.
+    """
+
+    def __init__(self, search: Search, waiting: Iterator[Playing]) -> None:
+        self.playing = dict(zip(range(len(search.seeds)), waiting, strict=False))
+        self._search, self._waiting = search, waiting
+        self._begun = False
+        self._asked: tuple[Leaves, Callable[[], Judged]] | None = None
+
+    def go_on(self) -> Iterator[PlayedGame]:
+        """Take the answer to what was asked last, and go on until there is another question; yields games that end."""
+        if self._asked is not None:
+            asked, answer = self._asked
+            self._search.ascend(asked, answer())
+            self._asked = None
+        while self._asked is None and self.playing:
+            if not self._begun:
+                yield from self._begin(list(self.playing))
+                self._begun = True
+            elif rows := [row for row in self._search.finished.nonzero()[0].tolist() if row in self.playing]:
+                self._move(rows)
+                yield from self._begin(rows)
+            if self.playing and (leaves := self._search.step()) is not None:
+                self._asked = leaves, _ask(self._search.evaluator, leaves)
+
+    def _begin(self, rows: list[int]) -> Iterator[PlayedGame]:
+        """Start the next search of `rows`, once ended games have made room for new ones, which are yielded.
+
+        Full searches have root noise, fast ones none. Rollouts explore by themselves, and need none either.
+        """
+        for row in rows:
+            while row in self.playing and self.playing[row].over:
+                yield self.playing.pop(row).result()
+                self._search.clear(np.array([row]))
+                self.playing.update((row, new) for new in itertools.islice(self._waiting, 1))
+        rows = [row for row in rows if row in self.playing]
+        for row in rows:
+            self.playing[row].draw()
+        for full in (True, False):
+            chosen = [row for row in rows if self.playing[row].full == full]
+            noisy = full and self._search.config.dial.consults_network
+            if chosen:
+                games = [self.playing[row] for row in chosen]
+                self._search.begin(
+                    np.array(chosen),
+                    joined([game.position for game in games]),
+                    np.array([game.search_seed for game in games], np.uint64),
+                    np.array([game.budget for game in games]),
+                    np.array([game.noise_seed for game in games], np.uint64) if noisy else None,
+                )
+
+    def _move(self, rows: list[int]) -> None:
+        """Play the moves that the finished searches of `rows`, at least one, decide."""
+        search, games = self._search, [self.playing[row] for row in rows]
+        decisions = search.decisions(np.array(rows))
+        proven = search.tree.node["solved"][rows, 0] == 1
+        # Moves are drawn by visits, whatever is learned; among a proven root's, by what is learned: the optimal ones.
+        assert decisions.root is not None
+        weights = np.where(decisions.root.proven == -1.0, 0.0, decisions.root.visits)
+        settled = proven | (weights.sum(1) == 0.0)
+        weights[settled] = decisions.policy[settled]
+        actions = [game.choose(weights[i], int(decisions.actions[i])) for i, game in enumerate(games)]
+        after = search.game.step(joined([game.position for game in games]), actions)
+        for i, game in enumerate(games):
+            game.record(decisions, i, int(search.done[rows[i]]), bool(proven[i]))
+            game.arrive(after[i : i + 1])
+
+
+def _ask(evaluator: Evaluator | None, leaves: Leaves) -> Callable[[], Judged]:
+    """Have what is asked judged: at once, or while other things are done; what is returned waits for the answer."""
+    assert evaluator is not None  # or else there are no questions
+    if isinstance(evaluator, Overlapping):
+        return evaluator.start(leaves.asked)
+    judged = evaluator(leaves.asked)
+    return lambda: judged
 
 
 def _prover(game: Game, config: SelfPlayConfig) -> AlphaBeta:
@@ -72,43 +146,3 @@ def _search_config(config: SelfPlayConfig) -> SearchConfig:
         dirichlet_total=config.noise_total,
         noise_fraction=config.noise_fraction,
     )
-
-
-def _begin(search: Search, rows: list[int], playing: dict[int, Playing]) -> None:
-    """Start the next search of `rows`: full searches with root noise, fast ones without.
-
-    Rollouts explore by themselves, and so need no noise.
-    """
-    for row in rows:
-        playing[row].draw()
-    for full in (True, False):
-        chosen = [row for row in rows if playing[row].full == full]
-        noisy = full and search.config.dial.consults_network
-        if chosen:
-            games = [playing[row] for row in chosen]
-            search.begin(
-                np.array(chosen),
-                joined([game.position for game in games]),
-                np.array([game.search_seed for game in games], np.uint64),
-                np.array([game.budget for game in games]),
-                np.array([game.noise_seed for game in games], np.uint64) if noisy else None,
-            )
-
-
-def _move(search: Search, rows: list[int], playing: dict[int, Playing]) -> None:
-    """Play the moves that the finished searches of `rows` decide."""
-    if not rows:
-        return
-    games = [playing[row] for row in rows]
-    decisions = search.decisions(np.array(rows))
-    proven = search.tree.node["solved"][rows, 0] == 1
-    # Moves are drawn by visits, whatever is learned; among a proven root's, by what is learned: the optimal ones.
-    assert decisions.root is not None
-    weights = np.where(decisions.root.proven == -1.0, 0.0, decisions.root.visits)
-    settled = proven | (weights.sum(1) == 0.0)
-    weights[settled] = decisions.policy[settled]
-    actions = [game.choose(weights[i], int(decisions.actions[i])) for i, game in enumerate(games)]
-    after = search.game.step(joined([game.position for game in games]), actions)
-    for i, game in enumerate(games):
-        game.record(decisions, i, int(search.done[rows[i]]), bool(proven[i]))
-        game.arrive(after[i : i + 1])

@@ -235,8 +235,13 @@ def _play(
 
 
 def _evaluator(game: Game, config: SelfPlayConfig, checkpoint: Path) -> NetworkEvaluator | CachedEvaluator:
-    """The network at `checkpoint`, behind a cache that lives no longer than the generation."""
+    """The network at `checkpoint`, on the CPU behind a cache that lives no longer than the generation.
+
+    A device answers while the next question is being prepared, which a cache between the two would have to wait for.
+    """
     agent = checkpoints.load(checkpoint, game)
+    if config.device != "cpu":
+        return load_evaluator(game, agent, device=config.device)
     evaluator = load_evaluator(game, agent, backend=settled(config), precision=config.precision)
     if config.cache_megabytes:
         return CachedEvaluator(game, evaluator, megabytes=config.cache_megabytes)

@@ -34,7 +34,7 @@ def test_recipes_fit_the_game() -> None:
     # A random tic-tac-toe game takes 7.6 plies and a Connect Four game about 21.
     assert short.self_play.temperature_plies == 6
     assert 14 <= long.self_play.temperature_plies <= 17
-    assert short.self_play.opening_plies < long.self_play.opening_plies == 4
+    assert short.self_play.opening_plies < long.self_play.opening_plies == 6
 
 
 def test_unknown_recipe_is_refused() -> None:
@@ -75,6 +75,7 @@ def test_json_that_is_no_config_is_refused(path: tuple[str, ...], value: Any, me
         (SelfPlayConfig, {"full_fraction": 0.0}, "full_fraction must be positive, got 0.0"),
         (SelfPlayConfig, {"full_fraction": 1.5}, "full_fraction must be between 0 and 1, got 1.5"),
         (SelfPlayConfig, {"games": 0}, "games must be at least 1, got 0"),
+        (SelfPlayConfig, {"device": "gpu"}, "device must be cpu, cuda or cuda:N, got 'gpu'"),
         (SelfPlayConfig, {"temperature": 0.0}, "temperature must be positive"),
         (SelfPlayConfig, {"hindsight_nodes": 10}, "hindsight_nodes needs prove_nodes, got 10 and no proofs"),
         (ReplayConfig, {"capacity": 0}, "capacity must be at least 1, got 0"),

@@ -381,3 +381,10 @@ def test_idle_time_and_memory_are_told(reference: tuple[Path, Recorder]) -> None
     assert [value for _, value in scalars(run, "speed/idle_share")] == pytest.approx([r.idle for r in recorder.reports])
     megabytes = [value for _, value in scalars(run, "speed/resident_megabytes")]
     assert megabytes == pytest.approx([r.memory / 2**20 for r in recorder.reports])
+
+
+def test_a_device_that_does_not_exist_is_refused_before_anything_is_written(tmp_path: Path, alone: Config) -> None:
+    config = replace(alone, self_play=replace(alone.self_play, device="cuda:63"))
+    with pytest.raises(ValueError, match=r"device 'cuda:63' does not exist: torch sees \d+ CUDA devices"):
+        train(games.load("tic_tac_toe"), config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import games
 from games import Game, Positions
 from hybrid.dial import Dial
+from hybrid.evaluate import Judged
 from hybrid.runtime import Floats
 from hybrid.solve import ExhaustiveSolver
 from training.config import SelfPlayConfig
@@ -34,6 +36,26 @@ class Judge:
         draws = [np.random.default_rng(seed).random(self._game.num_actions + 1) for seed in seeds]
         table = np.array(draws, np.float32)
         return 2 * table[:, 1:], (table[:, :1] - 0.5) * np.array([1, -1], np.float32)
+
+
+class Device(Judge):
+    """Judges only when the answer is waited for, and keeps a record of how many questions were open at most."""
+
+    def __init__(self, game: Game) -> None:
+        super().__init__(game)
+        self.most = 0
+        self._open: list[Callable[[], Judged]] = []
+
+    def start(self, positions: Positions) -> Callable[[], Judged]:
+        asked = positions.copy()
+
+        def answer() -> Judged:
+            assert self._open.pop(0) is answer, "questions are answered in their order"
+            return self(asked)
+
+        self._open.append(answer)
+        self.most = max(self.most, len(self._open))
+        return answer
 
 
 def played(name: str = "connect_four", seed: int = 0, generation: int = 1, **changes: Any) -> list[PlayedGame]:
@@ -72,6 +94,15 @@ def test_games_do_not_depend_on_their_company(name: str) -> None:
     game = games.load(name)
     alone = list(play_games(game, Judge(game), CONFIG, 0, 1, [7]))
     assert fingerprint(alone) == [expected[7]]
+
+
+@pytest.mark.parametrize("slots", [1, 4, 5])
+def test_two_tables_that_take_turns_play_the_same_games(slots: int) -> None:
+    game = games.load("connect_four")
+    device = Device(game)
+    result = play_games(game, device, replace(CONFIG, slots=slots), 0, 1, range(12))
+    assert fingerprint(sorted(result, key=lambda one: one.number)) == fingerprint(played())
+    assert device.most == min(2, slots)
 
 
 def test_games_depend_on_seed_generation_and_number() -> None:

@@ -1,0 +1,103 @@
+"""The network on a CUDA device: half precision, whole batches as CUDA graphs, copies included.
+
+A search makes thousands of small batches, for each of which launching the network's kernels one by one takes longer
+than the kernels do. A graph is launched at once, but only for the memory and the batch size that it was recorded with.
+Shapes: B positions, N rows of a graph, observations `[C, H, W]`, A actions, P players.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from hybrid.network import TorchRuntime
+from hybrid.network_config import NetworkConfig, NetworkShape, Weights
+from hybrid.runtime import Floats
+
+_LANES = 2
+"""Batches that can be under way at a time."""
+_SMALLEST = 8
+"""Rows of the smallest graph; the others have twice as many each."""
+_WARM_UP = 3
+"""Runs before a graph is recorded: in the first of them libraries choose and load their kernels."""
+
+
+class CudaRuntime(TorchRuntime):
+    """A network on a CUDA device (a `hybrid.runtime.OverlappingRuntime`).
+
+    Batches are filled up to the rows of a graph, and graphs are recorded as their sizes come to be needed, for two
+    lanes that take turns: so one batch can be prepared while the other is being judged.
+    """
+
+    def __init__(self, config: NetworkConfig, shape: NetworkShape, weights: Weights, *, device: str) -> None:
+        super().__init__(config, shape, weights, device=device)
+        self._observation = shape.observation
+        self._graphs: dict[tuple[int, int], _Graph] = {}
+        self._turn = 0
+
+    def start(self, planes: Floats) -> Callable[[], tuple[Floats, Floats]]:
+        """Begin to judge planes `[B, C, H, W]`; what is returned waits for what `run` would say.
+
+        At most two batches may be open at a time: the third overwrites the first.
+        """
+        rows = max(_SMALLEST, 1 << (len(planes) - 1).bit_length())
+        self._turn = (self._turn + 1) % _LANES
+        key = (rows, self._turn)
+        # Graphs belong to a device, and tensors made for inference may be changed only in that mode.
+        with torch.cuda.device(self._device), torch.inference_mode():
+            if key not in self._graphs:
+                self._graphs[key] = _Graph(self._network, (rows, *self._observation), self._device, self._dtype)
+            return self._graphs[key].start(planes)
+
+    def run(self, planes: Floats) -> tuple[Floats, Floats]:
+        """From planes `[B, C, H, W]`, logits `[B, A]` and values `[B, P]` in turn order beginning with the mover."""
+        return self.start(planes)()
+
+
+class _Graph:
+    """One batch size of a network as a graph: from pinned planes to pinned logits and values."""
+
+    def __init__(
+        self,
+        network: Callable[[Tensor], tuple[Tensor, Tensor]],
+        shape: tuple[int, ...],
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        self._planes = torch.zeros(shape, pin_memory=True)
+        self._done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self._graph = torch.cuda.CUDAGraph()
+        # Kept, as the pinned tensors are: the graph reads and writes the memory they had when it was recorded.
+        self._entry = torch.zeros(shape, device=device)
+
+        def judge() -> tuple[Tensor, Tensor]:
+            self._entry.copy_(self._planes, non_blocking=True)
+            logits, values = network(self._entry.to(dtype, memory_format=torch.channels_last))
+            return logits.float(), values.float()
+
+        side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(side):
+            for _ in range(_WARM_UP):
+                outputs = judge()
+        torch.cuda.current_stream(device).wait_stream(side)
+        self._outputs = [torch.zeros(output.shape, pin_memory=True) for output in outputs]
+        with torch.cuda.graph(self._graph):
+            for result, output in zip(self._outputs, judge(), strict=True):
+                result.copy_(output, non_blocking=True)
+
+    def start(self, planes: Floats) -> Callable[[], tuple[Floats, Floats]]:
+        """Launch the graph on planes `[B, C, H, W]`, B at most N."""
+        count = len(planes)
+        self._planes[:count] = torch.from_numpy(planes)
+        self._graph.replay()
+        self._done.record()
+
+        def answer() -> tuple[Floats, Floats]:
+            self._done.synchronize()
+            logits, values = (output[:count].numpy().copy() for output in self._outputs)
+            return logits, values
+
+        return answer
