@@ -10,7 +10,6 @@ from games import Game
 from games.sampling import play
 from hybrid.backends import choose
 from hybrid.checkpoint import Checkpoint
-from hybrid.network import device_of
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.runtime import Backend, calibrate
 from training.config import Config, SelfPlayConfig
@@ -22,7 +21,10 @@ def settle(game: Game, config: Config) -> Config:
     Raises:
         ValueError: self-play is to ask a device that does not exist.
     """
-    device_of(config.self_play.device)
+    if config.self_play.device != "cpu":
+        from hybrid.network import device_of  # and torch, which workers do without
+
+        device_of(config.self_play.device)
     if config.self_play.backend != "fastest":
         return config
     workers = max(1, config.workers)
