@@ -11,6 +11,7 @@ Approach of Connect-Four"). A network finds threats slowly by itself, and everyt
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,6 @@ def make(rows: int = 6, columns: int = 7, connect: int = 4, threats: bool = True
     if not 2 <= connect <= max(rows, columns):
         raise ValueError(f"connect must be between 2 and the longer side {max(rows, columns)}, got {connect}")
     height = rows + 1
-    bottom = np.uint64(sum(1 << a * height for a in range(columns)))
-    cells = np.uint64(bottom * ((1 << rows) - 1))
     # Further apart than the board is long, no line fits, and a shift by 64 bits or more would be undefined.
     directions = tuple(d for d in (1, height - 1, height, height + 1) if (connect - 1) * d < 64)
     board = boards.Board(column_names=tuple(str(a + 1) for a in range(columns)), row_names=("",) * rows)
@@ -54,34 +53,6 @@ def make(rows: int = 6, columns: int = 7, connect: int = 4, threats: bool = True
     def legal(s: Any, mask: Any) -> None:
         for a in range(columns):
             mask[a] = ((s.stones[0] | s.stones[1]) >> np.uint64(a * height + rows - 1)) & np.uint64(1) == 0
-
-    @register_jitable
-    def completing(stones: Any, empty: Any) -> Any:
-        """Which of the `empty` cells would complete a line of `stones`."""
-        found = np.uint64(0)
-        for direction in directions:
-            for place in range(connect):
-                line = empty
-                for k in range(connect):
-                    if k < place:
-                        line &= stones << np.uint64((place - k) * direction)
-                    elif k > place:
-                        line &= stones >> np.uint64((k - place) * direction)
-                found |= line
-        return found
-
-    def observe(s: Any, planes: Any) -> None:
-        own, other = s.stones[s.to_play], s.stones[1 - s.to_play]
-        shown = (own, other, own, own, own)
-        if threats:
-            empty = cells & ~(own | other)
-            landing = (own | other) + bottom
-            shown = (own, other, landing, completing(own, empty), completing(other, empty))
-        for row in range(rows):
-            for a in range(columns):
-                bit = np.uint64(a * height + rows - 1 - row)
-                for plane in range(planes.shape[0]):
-                    planes[plane, row, a] = (shown[plane] >> bit) & np.uint64(1)
 
     def transform(s: Any, k: int, t: Any) -> None:
         column = np.uint64((1 << height) - 1)
@@ -111,7 +82,7 @@ def make(rows: int = 6, columns: int = 7, connect: int = 4, threats: bool = True
         fields=[("stones", "u8", (2,))],
         play=play,
         legal=legal,
-        observe=observe,
+        observe=_observe(rows, columns, connect, directions, threats),
         symmetries=2,
         transform=transform,
         transform_action=lambda a, k: columns - 1 - a if k else a,
@@ -119,3 +90,39 @@ def make(rows: int = 6, columns: int = 7, connect: int = 4, threats: bool = True
         render=render,
         parse=parse,
     )
+
+
+def _observe(rows: int, columns: int, connect: int, directions: tuple[int, ...], threats: bool) -> Callable[..., None]:
+    """The rule `observe`; lines of `connect` stones go in `directions`, the differences between a line's bits."""
+    height = rows + 1
+    bottom = np.uint64(sum(1 << a * height for a in range(columns)))
+    cells = np.uint64(bottom * ((1 << rows) - 1))
+
+    @register_jitable
+    def completing(stones: Any, empty: Any) -> Any:
+        """Which of the `empty` cells would complete a line of `stones`."""
+        found = np.uint64(0)
+        for direction in directions:
+            for place in range(connect):
+                line = empty
+                for k in range(connect):
+                    if k < place:
+                        line &= stones << np.uint64((place - k) * direction)
+                    elif k > place:
+                        line &= stones >> np.uint64((k - place) * direction)
+                found |= line
+        return found
+
+    def observe(s: Any, planes: Any) -> None:
+        own, other = s.stones[s.to_play], s.stones[1 - s.to_play]
+        shown = (own, other, own, own, own)
+        if threats:
+            empty, landing = cells & ~(own | other), (own | other) + bottom
+            shown = (own, other, landing, completing(own, empty), completing(other, empty))
+        for row in range(rows):
+            for a in range(columns):
+                bit = np.uint64(a * height + rows - 1 - row)
+                for plane in range(planes.shape[0]):
+                    planes[plane, row, a] = (shown[plane] >> bit) & np.uint64(1)
+
+    return observe

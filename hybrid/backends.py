@@ -25,8 +25,8 @@ from hybrid.evaluate import Precision, load_runtime
 from hybrid.runtime import Backend, Runtime
 from hybrid.throughput import limit
 
-_SIZES = (1, 2, 3, 7, 16, 33)
-"""Batch sizes whose rows must have the bits of a batch of 64."""
+_SIZES, _WHOLE = (1, 2, 3, 7, 16, 33, 64, 96, 128), 256
+"""Batch sizes whose rows must have the bits of the whole batch."""
 
 
 def choose(
@@ -79,10 +79,10 @@ def installed() -> list[Backend]:
 def rows_are_independent(runtime: Runtime, checkpoint: Checkpoint) -> bool:
     """Whether the results of positions have the same bits in batches of several sizes."""
     rng = np.random.default_rng(0)
-    planes = rng.integers(2, size=(64, *checkpoint.shape.observation)).astype(np.float32)
+    planes = rng.integers(2, size=(_WHOLE, *checkpoint.shape.observation)).astype(np.float32)
     whole = [output.copy() for output in runtime.run(planes)]
     for size in _SIZES:
-        for first in (0, 64 - size):
+        for first in (0, _WHOLE - size):
             part = runtime.run(planes[first : first + size])
             if any(p.tobytes() != w[first : first + size].tobytes() for p, w in zip(part, whole, strict=True)):
                 return False

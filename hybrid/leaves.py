@@ -1,6 +1,6 @@
-"""The leaves of one round of a batched search, and what the evaluator is asked about them.
+"""The leaves of one round of a batched search: what positions they are, and what the evaluator is asked about them.
 
-Shapes: L leaves, U of them not solved, R of these roots, S symmetries of the game.
+Shapes: L leaves, F of them just attached, U not solved, R of these roots, S symmetries of the game.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, Positions
+from games.chance import awaits
 from hybrid.evaluate import Judged, averaged, images
-from hybrid.forest import joined
+from hybrid.forest import Forest, joined
+from hybrid.search_kernels import chance_kernels, kernels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,42 @@ class Leaves:
     simulations: npt.NDArray[np.int64]
     positions: Positions
     asked: Positions
+
+
+def find_positions(game: Game, forest: Forest, rows: npt.NDArray[np.int64], leaves: npt.NDArray[np.int32]) -> None:
+    """Find the positions of `leaves` `[F]` that have just been attached in `rows` `[F]`, by playing what led there."""
+    if not len(rows):
+        return
+    nodes, actions = np.empty(len(rows), np.int32), np.empty(len(rows), np.int64)
+    kernels().origins(forest.tree, rows, leaves, nodes, actions)
+    children = game.step(forest.at(rows, nodes), actions)
+    header = (children[name].copy() for name in ("to_play", "terminal", "returns"))
+    kernels().settle(forest.tree, rows, leaves, *header)
+    forest.put(rows, leaves, children)
+
+
+def reveal(
+    game: Game,
+    forest: Forest,
+    rows: npt.NDArray[np.int64],
+    leaves: npt.NDArray[np.int32],
+    fresh: npt.NDArray[np.intp],
+    parallel: int,
+) -> None:
+    """Go on from those of the `fresh` `[F]` among `leaves` `[L]` that are chance nodes; outcomes take their places.
+
+    `parallel` leaves of a tree wait together.
+    """
+    nature = fresh[awaits(game, forest.positions[rows[fresh], leaves[fresh]])]
+    if not len(nature):
+        return
+    at, outcomes = rows[nature], np.empty(len(nature), np.int32)
+    probabilities = game.chance(forest.positions[at, leaves[nature]])
+    chance_kernels().reveal(forest.tree, at, leaves[nature], probabilities, parallel, outcomes)
+    leaves[nature] = outcomes
+    find_positions(game, forest, at, outcomes)
+    if awaits(game, forest.positions[at, outcomes]).any():
+        raise ValueError("an outcome of chance must lead to a player's turn or the end of the game")
 
 
 def with_images(game: Game, positions: Positions, nodes: npt.NDArray[np.int32]) -> Positions:

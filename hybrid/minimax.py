@@ -18,6 +18,7 @@ from games import Game, Positions
 from games.compile import kernel
 from games.rules import LiftedGame
 from hybrid import minimax_kernels as kernels
+from hybrid import transposition
 
 FIRST_SLICE = 512
 """Nodes between the first two looks at the clock; later slices follow the measured speed."""
@@ -96,7 +97,7 @@ class AlphaBeta:
         self.game = game
         self.distance = distance
         self._search = _kernel(game)
-        self._table = np.zeros(1 << table_bits, kernels.ENTRY)
+        self._table = np.zeros(1 << table_bits, transposition.ENTRY)
         self._control = np.zeros(1, kernels.CONTROL)
         self._control["distance"] = distance
         self._control["rollouts"] = rollouts
@@ -106,7 +107,7 @@ class AlphaBeta:
     def forget(self, seed: int = 0) -> None:
         """Start afresh: what was found before no longer counts, and `seed` numbers the rollouts to come."""
         control = self._control[0]
-        control.generation = control.generation % (kernels.GENERATIONS - 1) + 1
+        control.generation = control.generation % (transposition.GENERATIONS - 1) + 1
         control.salt = (int(control.salt) + 0x9E3779B97F4A7C15) % 2**64
         control.seed = seed
         self._history[:] = 0
@@ -265,7 +266,7 @@ def _prover(game: LiftedGame) -> Any:
 def _state_types(game: LiftedGame) -> tuple[Any, ...]:
     """The types of a search's state."""
     path = types.Array(game.record, 1, "A", aligned=False)
-    dtypes = (kernels.FRAME, kernels.ENTRY, kernels.CONTROL)
+    dtypes = (kernels.FRAME, transposition.ENTRY, kernels.CONTROL)
     frames, table, control = (types.Array(from_dtype(dtype), 1, "C", aligned=True) for dtype in dtypes)
     arguments = (uint64[:, ::1], path, frames, int16[:, ::1], boolean[::1], game.records)
     return (*arguments, table, int64[:, ::1], int64[:, ::1], control)

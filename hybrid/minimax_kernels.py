@@ -5,7 +5,8 @@ next. So nothing is ever negated, and passes and double moves need no special ca
 transposition table, killer moves and the history heuristic: Knuth & Moore 1975, Marsland 1986, Schaeffer 1989.
 
 A node is *resolved* when no unexplored horizon could change its value (or its bound); such results hold at any depth.
-Shapes: A actions, D stack levels (search depth + 1), W 64-bit words of a padded position, E table entries.
+Shapes: A actions, D stack levels (search depth + 1), W 64-bit words of a padded position, E entries of the
+table (`hybrid.transposition`).
 """
 # mypy: disable-error-code="no-untyped-def"
 
@@ -18,6 +19,7 @@ import numpy as np
 from numba import njit
 
 from games.kernels import mix
+from hybrid.transposition import EXACT, LOWER, UPPER, known, position_key, remember, renew
 
 WIN = 1_000_000
 """Score of a game won by player 0; with distances, less the ply at which it ends."""
@@ -27,11 +29,6 @@ ESTIMATE = 10_000
 """Score of a horizon whose rollouts were all won by player 0."""
 INFINITE = 2 * WIN
 MAX_DEPTH = 255
-GENERATIONS = 32
-EXACT, LOWER, UPPER = 0, 1, 2
-
-ENTRY = np.dtype((np.record, [("key", "u8"), ("value", "i4"), ("move", "i2"), ("depth", "u1"), ("tag", "u1")]))
-"""One table entry: `tag` is the search's generation * 8 + resolved * 4 + kind of bound."""
 
 FRAME = np.dtype(
     (
@@ -55,53 +52,6 @@ CONTROL = np.dtype(
     )
 )
 """A search's settings, its place (`level`; `arrived` when a node was just entered), the last value, and its costs."""
-
-
-@njit
-def position_key(words: Any, salt: Any) -> Any:
-    """A 64-bit hash of a position's bytes, `words` `[W]`."""
-    key = salt
-    for i in range(words.shape[0]):
-        key = mix(key ^ words[i])
-    return key
-
-
-@njit
-def lookup(table: Any, key: Any, generation: Any) -> Any:
-    """The slot of `key` among its two, or -1."""
-    slot = np.int64(key & np.uint64(table.shape[0] - 1))
-    for i in range(2):
-        if table[slot ^ i].key == key and table[slot ^ i].tag >> 3 == generation:
-            return slot ^ i
-    return -1
-
-
-@njit
-def remember(table: Any, frame: Any, generation: Any, depth: Any, bound: Any) -> None:
-    """Store a result: over its older self, else over a shallower or outdated first slot, else in the second."""
-    slot = lookup(table, frame.key, generation)
-    if slot < 0:
-        slot = np.int64(frame.key & np.uint64(table.shape[0] - 2))
-        if table[slot].tag >> 3 == generation and table[slot].depth > depth:
-            slot += 1
-    table[slot].key = frame.key
-    table[slot].value = frame.best
-    table[slot].move = frame.move
-    table[slot].depth = depth
-    table[slot].tag = generation * 8 + frame.resolved * 4 + bound
-
-
-@njit
-def renew(table: Any, killers: Any, history: Any, control: Any) -> None:
-    """Start afresh, and always in the same way: nothing that was searched before has any influence."""
-    control.generation = control.generation % (GENERATIONS - 1) + 1
-    control.salt = 0
-    control.seed = 0
-    if control.generation == 1:
-        for slot in range(table.shape[0]):
-            table[slot].tag = 0
-    history[:] = 0
-    killers[:] = -1
 
 
 @njit
@@ -183,22 +133,6 @@ def confine(s: Any, frame: Any, control: Any) -> Any:
     frame.high = min(frame.high, most)
     control.value = most if frame.low >= most else -most
     return frame.low >= frame.high
-
-
-@njit
-def known(table: Any, frame: Any, depth: Any, control: Any) -> Any:
-    """Look the node up: its recorded best move (or -1), or -2 when the record answers, then in `control`."""
-    slot = lookup(table, frame.key, control.generation)
-    if slot < 0:
-        return -1
-    value, bound, resolved = table[slot].value, table[slot].tag & 3, table[slot].tag >> 2 & 1
-    if (resolved or table[slot].depth >= depth) and (
-        bound == EXACT or (bound == LOWER and value >= frame.high) or (bound == UPPER and value <= frame.low)
-    ):
-        control.value = value
-        control.resolved = resolved
-        return -2
-    return np.int64(table[slot].move)
 
 
 def arrival_factory(legal: Callable[..., Any], playout: Callable[..., Any]) -> Callable[..., Any]:

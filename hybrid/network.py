@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hybrid.network_config import NetworkConfig, NetworkShape, Weights, check_weights
+from hybrid.network_config import NetworkConfig, NetworkShape, Weights, check_device, check_weights
 
 if TYPE_CHECKING:
     from hybrid.checkpoint import Checkpoint
@@ -89,10 +89,11 @@ def weights_of(network: Network) -> dict[str, npt.NDArray[np.float32]]:
 
 
 def device_of(name: str) -> torch.device:
-    """The device `cpu`, `cuda` or `cuda:N`. Raises ValueError if there is none."""
+    """The device `cpu`, `cuda` (the first) or `cuda:N`. Raises ValueError if there is none."""
+    check_device(name)
     device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device {name!r} does not exist: torch sees {torch.cuda.device_count()} CUDA devices")
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        raise ValueError(f"device {name!r} does not exist: torch sees {count} CUDA devices")
     return device
 
 

@@ -162,5 +162,5 @@ def check_weights(weights: Weights, config: NetworkConfig, shape: NetworkShape) 
 
 def check_device(device: str) -> None:
     """Raises ValueError unless `device` is the name of one, which may or may not exist."""
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+    if not re.fullmatch(r"cpu|cuda(:(0|[1-9][0-9]?))?", device):
         raise ValueError(f"device must be cpu, cuda or cuda:N, got {device!r}")

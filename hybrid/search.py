@@ -16,12 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, LiftedGame, Positions
-from games.chance import awaits
 from hybrid import direct
 from hybrid.agent import Decisions, Root, require_movers
 from hybrid.evaluate import Evaluator, Judged, UniformEvaluator
 from hybrid.forest import Forest
-from hybrid.leaves import Leaves, merged, with_images
+from hybrid.leaves import Leaves, find_positions, merged, reveal, with_images
 from hybrid.search_config import SearchConfig
 from hybrid.search_kernels import NODES, chance_kernels, kernels
 from hybrid.strategy import Strategy, exploration_weights
@@ -180,9 +179,9 @@ class Search:
         )
         at, leaves, simulations = at[:found], leaves[:found], simulations[:found]
         (new,) = fresh[:found].nonzero()
-        self._play(at[new], leaves[new])
+        find_positions(self.game, self.forest, at[new], leaves[new])
         if self.game.stochastic:
-            self._reveal(at, leaves, new)
+            reveal(self.game, self.forest, at, leaves, new, self.config.parallel_leaves)
         unsolved = np.empty(found, np.int64)
         unsolved = unsolved[: kernels().unsolved(tree, at, leaves, unsolved)]
         positions = self.forest.at(at[unsolved], leaves[unsolved])
@@ -270,31 +269,6 @@ class Search:
         improved, regularised = np.zeros((2, self.game.num_actions))
         kernels().diagnose(self.tree, row, self._selection, improved, regularised)
         return improved, regularised
-
-    def _play(self, rows: npt.NDArray[np.int64], leaves: npt.NDArray[np.int32]) -> None:
-        """Find the positions of leaves that have just been attached."""
-        if not len(rows):
-            return
-        tree = self.tree
-        nodes, actions = np.empty(len(rows), np.int32), np.empty(len(rows), np.int64)
-        kernels().origins(tree, rows, leaves, nodes, actions)
-        children = self.game.step(self.forest.at(rows, nodes), actions)
-        header = (children[name].copy() for name in ("to_play", "terminal", "returns"))
-        kernels().settle(tree, rows, leaves, *header)
-        self.forest.put(rows, leaves, children)
-
-    def _reveal(self, rows: npt.NDArray[np.int64], leaves: npt.NDArray[np.int32], fresh: npt.NDArray[np.intp]) -> None:
-        """Go on from those of the `fresh` leaves that are chance nodes; outcomes take their places in `leaves`."""
-        nature = fresh[awaits(self.game, self.positions[rows[fresh], leaves[fresh]])]
-        if not len(nature):
-            return
-        at, outcomes = rows[nature], np.empty(len(nature), np.int32)
-        probabilities = self.game.chance(self.positions[at, leaves[nature]])
-        chance_kernels().reveal(self.tree, at, leaves[nature], probabilities, self.config.parallel_leaves, outcomes)
-        leaves[nature] = outcomes
-        self._play(at, outcomes)
-        if awaits(self.game, self.positions[at, outcomes]).any():
-            raise ValueError("an outcome of chance must lead to a player's turn or the end of the game")
 
     def _expand(self, leaves: Leaves, judged: Judged | None) -> None:
         """Value and expand the leaves that are not solved."""

@@ -1,7 +1,8 @@
 """Deciding together: agents that ask the same evaluator have their leaves judged in one batch of the network.
 
-Each of them goes on until it asks, all questions are answered at once, and so on until all have decided. An evaluator's
-rows do not depend on their batch, so every agent decides as it would by itself. Shapes: B positions of one agent.
+Each of them goes on until it asks, all questions are answered at once, and so on until all have decided. On the CPU an
+evaluator's rows do not depend on their batch, so every agent decides as it would by itself.
+Shapes: B positions of one agent.
 """
 
 from __future__ import annotations

@@ -14,24 +14,19 @@ from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.runtime import Backend, calibrate
 from training.config import Config, SelfPlayConfig
 
+_BATCH = 96
+"""Positions of a call for which backends are compared where the number of games side by side is open."""
 
-def settle(game: Game, config: Config) -> Config:
-    """`config` with the fastest backend by name, where it asks for the fastest.
 
-    Raises:
-        ValueError: self-play is to ask a device that does not exist.
-    """
-    if config.self_play.device != "cpu":
-        from hybrid.network import device_of  # and torch, which workers do without
-
-        device_of(config.self_play.device)
-    if config.self_play.backend != "fastest":
+def fastest_backend(config: Config, agent: Checkpoint) -> Config:
+    """`config` with the fastest backend for `agent` by name, where it asks for the fastest."""
+    playing = config.self_play
+    if playing.backend != "fastest":
         return config
     workers = max(1, config.workers)
-    batch = max(1, min(config.self_play.slots, config.self_play.games // workers))
-    agent = untrained(game, config.network, config.seed)
-    backend = choose(agent, workers=workers, precision=config.self_play.precision, batch=batch)
-    return replace(config, self_play=replace(config.self_play, backend=backend))
+    batch = min(playing.slots or _BATCH, -(-playing.games // workers))
+    backend = choose(agent, workers=workers, precision=playing.precision, batch=batch)
+    return replace(config, self_play=replace(playing, backend=backend))
 
 
 def settled(config: SelfPlayConfig) -> Backend:
@@ -39,6 +34,14 @@ def settled(config: SelfPlayConfig) -> Backend:
     if config.backend == "fastest":
         raise ValueError("backend must be settled before anything is played, got 'fastest'")
     return config.backend
+
+
+def check_exists(device: str) -> None:
+    """Raises ValueError unless a device, as a configuration names it, exists."""
+    if device != "cpu":
+        from hybrid.network import device_of  # and torch, which workers do without
+
+        device_of(device)
 
 
 def untrained(game: Game, config: NetworkConfig, seed: int) -> Checkpoint:

@@ -36,7 +36,8 @@ class SelfPlayConfig:
         fast_simulations: the budget of the other moves, whose policy is not learned.
         c_puct: exploration constant of the search.
         games: games per generation.
-        slots: games that one worker plays side by side; no result depends on it.
+        slots: games that one worker plays side by side; on the CPU no result depends on it. 0 = as many as are fastest,
+            decided by measurement when a run is made, and kept in its file.
         temperature: moves are drawn in proportion to `policy ** (1 / temperature)` during the first plies.
         temperature_plies: how many plies; afterwards the best move is played.
         noise_total: concentration of the Dirichlet noise at the root, shared among the legal actions.
@@ -56,7 +57,9 @@ class SelfPlayConfig:
             knows nothing yet and asking it costs a hundred times as much.
         direct_simulations: the budget of their moves.
         device: where the network is asked: `cpu`, or `cuda` or `cuda:N`, which all workers share, in half precision and
-            without the next three options.
+            without the next three options. There a batch's size may change the last bits of its rows, and with them the
+            games: they depend on the number of slots and workers too, and on the workers' timing unless each has a slot
+            for every game that it plays.
         precision: of the network's inference on the CPU, calibrated afresh on the replay for every generation.
         backend: what runs the network; `fastest` is decided by measurement when a run is made, and kept in its file.
         cache_megabytes: memory of each worker for evaluations of positions met again; 0 = none. It changes no result.
@@ -94,8 +97,8 @@ class SelfPlayConfig:
             )
         if self.dial.seconds is not None:
             raise ValueError(f"dial must be given in simulations in self-play, got {self.dial.seconds} s: seconds vary")
-        at_least(self, 1, "fast_simulations", "games", "slots", "direct_simulations")
-        at_least(self, 0, "prove_nodes", "hindsight_nodes", "direct_generations")
+        at_least(self, 1, "fast_simulations", "games", "direct_simulations")
+        at_least(self, 0, "slots", "prove_nodes", "hindsight_nodes", "direct_generations")
         at_least(self, 0, "temperature_plies", "opening_plies", "cache_megabytes")
         if self.hindsight_nodes and not self.prove_nodes:
             raise ValueError(f"hindsight_nodes needs prove_nodes, got {self.hindsight_nodes} and no proofs")
@@ -228,7 +231,7 @@ class Config:
         generations: how often the loop of self-play and learning is run.
         overlap: learn from the generations so far while the next one is played, which keeps all cores busy; self-play
             is then by the agent before the newest. The first and the last generation are learned from at their ends.
-        workers: processes that play; 0 = the training process itself. No result depends on it.
+        workers: processes that play, at most 500; 0 = the training process itself. On the CPU no result depends on it.
         seed: of everything random in the run.
     """
 
@@ -245,6 +248,8 @@ class Config:
     def __post_init__(self) -> None:
         at_least(self, 1, "generations")
         at_least(self, 0, "workers", "seed")
+        if self.workers > 500:
+            raise ValueError(f"workers must be at most 500, got {self.workers}")
 
 
 def to_json(config: Config) -> dict[str, Any]:

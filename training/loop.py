@@ -23,7 +23,8 @@ from hybrid.checkpoint import Checkpoint, path_of
 from hybrid.network_config import NetworkShape
 from hybrid.runtime import calibrate
 from training import state, tensorboard
-from training.backends import settle
+from training.backends import check_exists
+from training.batching import settle
 from training.config import Config, to_json
 from training.effort import Meter, resident_memory
 from training.evaluation import evaluate, judge, labelled_positions
@@ -43,12 +44,13 @@ def train(game: Game, config: Config, run: Path | str, observer: Observer | None
     """Train an agent in the new run folder `run`; returns the agent's file.
 
     Raises:
-        ValueError: the folder exists already, the game cannot be loaded again by its spec, or labelled positions are
-            named that are not the game's.
+        ValueError: the folder exists already, the game cannot be loaded again by its spec, labelled positions are
+            named that are not the game's, or there is no such device.
         ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
-    _check_positions(game, config)
+    _check(game, config)
+    state.check_new(Path(run), game)
     state.create(Path(run), game, settle(game, config))
     return resume(run, observer)
 
@@ -57,13 +59,13 @@ def resume(run: Path | str, observer: Observer | None = None) -> Path:
     """Go on with the run in folder `run` after its last complete generation; returns the agent's file.
 
     Raises:
-        ValueError: there is no run, it is damaged, or another process trains in it.
+        ValueError: there is no run, it is damaged, another process trains in it, or a device of it does not exist here.
         ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
     run = Path(run)
     game, config = state.describe(run)
-    _check_positions(game, config)
+    _check(game, config)
     with state.locked(run):
         return _loop(run, game, config, observer or Observer())
 
@@ -155,8 +157,10 @@ def _learn(
     return mean_losses(steps) if steps else None, time.perf_counter() - start
 
 
-def _check_positions(game: Game, config: Config) -> None:
-    """Raises ValueError unless the labelled positions, if any, are the game's: now rather than when they are needed."""
+def _check(game: Game, config: Config) -> None:
+    """Raises ValueError for what would be missed only later: a device, or labelled positions of this game."""
+    for device in (config.self_play.device, config.learner.accelerator):
+        check_exists(device)
     if config.evaluation.labelled:
         labelled_positions(game, config.evaluation.labelled)
 

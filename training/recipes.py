@@ -23,13 +23,20 @@ def quick(game: Game) -> Config:
 
 
 def standard(game: Game) -> Config:
-    """A good agent: for Connect Four within about half an hour on two cores."""
-    return _sized(game, generations=75, games=256, capacity=1_000_000, simulations=64)
+    """A strong agent: for Connect Four within about an hour on two cores."""
+    config = _sized(
+        game, generations=140, games=256, simulations=64, capacity=1_000_000, prove_nodes=3000, hindsight_nodes=100_000
+    )
+    # So many games need not be learned from as often.
+    replay = replace(config.replay, samples_per_position=3.0)
+    return replace(config, replay=replay, evaluation=EvaluationConfig(every=20))
 
 
 def strong(game: Game) -> Config:
     """A larger network and budget: a day or so on two cores, which nobody has measured."""
-    config = _sized(game, generations=300, games=512, capacity=3_000_000, simulations=128)
+    config = _sized(
+        game, generations=300, games=512, simulations=128, capacity=3_000_000, prove_nodes=3000, hindsight_nodes=100_000
+    )
     return replace(config, network=NetworkConfig(blocks=6, channels=64))
 
 
@@ -45,11 +52,21 @@ def recipe(name: str, game: Game) -> Config:
     return RECIPES[name](game)
 
 
-def _sized(game: Game, *, generations: int, games: int, simulations: int, capacity: int = 300_000) -> Config:
+def _sized(
+    game: Game,
+    *,
+    generations: int,
+    games: int,
+    simulations: int,
+    capacity: int = 300_000,
+    prove_nodes: int = 1000,
+    hindsight_nodes: int = 10_000,
+) -> Config:
     """A configuration that fits the game's length: it sets how long moves are drawn and how long openings are.
 
     To learn from every move of many games teaches more than deeper searches of some. Where games begin by random plies,
-    they need not be drawn so freely later on, and end as they ought to more often.
+    they need not be drawn so freely later on, and end as they ought to more often. The nodes of proofs count where the
+    game allows any: beside a large network they cost little.
     """
     length = mean_length(game)
     provable = isinstance(game, LiftedGame) and game.zero_sum and not game.stochastic
@@ -60,13 +77,13 @@ def _sized(game: Game, *, generations: int, games: int, simulations: int, capaci
             dial=Dial(simulations=simulations),
             full_fraction=1.0,
             games=games,
-            slots=96,
+            slots=0,
             temperature=0.5,
             temperature_plies=round(length * 0.75),
             opening_fraction=0.9,
             opening_plies=max(1, min(8, round(length * 0.3))),
-            prove_nodes=1000 if provable else 0,
-            hindsight_nodes=10_000 if provable else 0,
+            prove_nodes=prove_nodes if provable else 0,
+            hindsight_nodes=hindsight_nodes if provable else 0,
         ),
         replay=ReplayConfig(capacity=capacity),
         learner=LearnerConfig(threads=max(1, usable_cores() // 2)),

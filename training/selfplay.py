@@ -1,14 +1,15 @@
 """Self-play: games whose positions become samples, many of them side by side in one batched search.
 
-Every game is random in its own (seed, generation, number) alone, and a batched search decides each row by itself, so a
-game is the same whichever worker, slot or company it is played in.
+Every game is random in its own (seed, generation, number) alone, and a batched search decides each row by itself. So,
+where an evaluator's rows do not depend on their batch, as on the CPU, a game is the same whichever worker, slot or
+company it is played in.
 Shapes: R rows of the search, A actions.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -24,21 +25,28 @@ from training.playing import PlayedGame, Playing
 
 
 def play_games(
-    game: Game, evaluator: Evaluator | None, config: SelfPlayConfig, seed: int, generation: int, numbers: Sequence[int]
+    game: Game, evaluator: Evaluator | None, config: SelfPlayConfig, seed: int, generation: int, numbers: Iterable[int]
 ) -> Iterator[PlayedGame]:
     """Play the games `numbers` of a generation, `config.slots` at a time, and yield each as it ends.
+
+    After the first `config.slots` numbers, which are asked for at once, each is when its game begins.
 
     Where the evaluator works by itself once it is asked, there are two tables with half of the games each, and while it
     judges what the one asks, the other goes on.
 
     Raises:
-        ValueError: proofs are asked for in a game that has none, or resignation in one that is not two-player zero-sum.
+        ValueError: the slots are not settled, proofs are asked for in a game that has none, or resignation in one that
+            is not two-player zero-sum.
     """
     if config.resigns and not game.zero_sum:
         raise ValueError(f"resign_threshold must be -1 unless a game is two-player zero-sum, got {game.spec!r}")
-    rows = min(config.slots, len(numbers))
+    if config.slots < 1:
+        raise ValueError("slots must be settled before anything is played, got 0")
+    numbers = iter(numbers)
+    first = list(itertools.islice(numbers, config.slots))
+    rows = len(first)
     prover = _prover(game, config) if config.prove_nodes else None
-    waiting = (Playing(game, config, prover, seed, generation, number) for number in numbers)
+    waiting = (Playing(game, config, prover, seed, generation, number) for number in itertools.chain(first, numbers))
     shares = (rows - rows // 2, rows // 2) if isinstance(evaluator, Overlapping) else (rows,)
     tables = [_Table(Search(game, evaluator, _search_config(config), share), waiting) for share in shares if share]
     while tables:

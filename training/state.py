@@ -36,13 +36,18 @@ _KEPT = 2
 _STATE = re.compile(r"\d{6,}")
 
 
-def create(run: Path, game: Game, config: Config) -> None:
-    """Make a run folder. Raises ValueError if there is something there already."""
+def check_new(run: Path, game: Game) -> None:
+    """Raises ValueError if a run of `game` cannot be made in the folder `run`."""
     if not game.spec:
         raise ValueError(f"game must be loaded by name or path to be trained, got {game!r} without a spec")
     if run.exists() and (not run.is_dir() or any(not entry.name.startswith(".") for entry in run.iterdir())):
         hint = "resume it" if (run / "config.json").is_file() else "it holds something else"
         raise ValueError(f"run folder {str(run)!r} exists already: {hint}, or choose another")
+
+
+def create(run: Path, game: Game, config: Config) -> None:
+    """Make a run folder. Raises ValueError if there is something there already."""
+    check_new(run, game)
     content = {"format": FORMAT, "game": game.spec, "config": to_json(config)}
     write_atomically(run / "config.json", (json.dumps(content, indent=2) + "\n").encode())
 

@@ -1,46 +1,35 @@
 """Processes that play: each with its own evaluator on one thread, all of them gone when their parent is.
 
 A worker is a fresh interpreter, neither a fork nor a re-run of the caller's script, so training may be called from
-anywhere. It shares one pipe with its parent, and reads nothing but the checkpoints it is told of.
+anywhere; what it does there is in `training.worker`.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
 import sys
-import threading
-import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from games import Game, load
-from hybrid import checkpoint as checkpoints
-from hybrid.cache import CachedEvaluator
-from hybrid.evaluate import NetworkEvaluator, load_evaluator
-from training.backends import settled
+from games import Game
 from training.config import SelfPlayConfig
-from training.effort import Effort, resident_memory
+from training.effort import Effort
 from training.playing import PlayedGame
-from training.selfplay import play_games
+from training.worker import GameQueue, play
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-
-_NICENESS = 5
-"""Workers yield to the learner, on which everything waits."""
 
 # Interrupts are the parent's: they must be ignored before the slow imports, during which they would print a traceback.
 _PROGRAM = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-from training.workers import serve
-serve(int(sys.argv[1]), int(sys.argv[2]))
+from training.worker import serve
+serve(*map(int, sys.argv[1:]))
 """
 
 
@@ -51,6 +40,7 @@ class Workers:
         self._game, self._config, self._seed = game, config, seed
         self._processes: list[subprocess.Popen[bytes]] = []
         self._pipes: list[Connection] = []
+        self._queue = GameQueue() if count else None
         try:
             for _ in range(count):
                 self._start()
@@ -89,10 +79,14 @@ class Workers:
             ChildProcessError: a worker failed or died.
         """
         count, games = len(self._pipes), self._config.games if games is None else games
+        if self._queue is None:
+            local = play(self._game, self._config, self._seed, generation, checkpoint, range(games))
+            return Round(self._messages, set(), local, finished)
+        own = min(games, count * self._config.slots)
+        self._queue.put(range(own, games), count)
         for index in range(count):
-            self._send(index, (generation, checkpoint, range(index, games, count)))
-        local = None if count else self._local(generation, checkpoint, games)
-        return Round(self._messages, set(range(count)), local, finished)
+            self._send(index, (generation, checkpoint, range(index, own, count), range(own, games)))
+        return Round(self._messages, set(range(count)), None, finished)
 
     def close(self) -> None:
         """End the workers at once."""
@@ -101,28 +95,27 @@ class Workers:
         for process, pipe in zip(self._processes, self._pipes, strict=True):
             process.wait()
             pipe.close()
-        self._processes, self._pipes = [], []
+        if self._queue is not None:
+            self._queue.close()
+        self._processes, self._pipes, self._queue = [], [], None
 
     def _start(self) -> None:
         """Start one worker and tell it what to play."""
+        assert self._queue is not None
         ours, theirs = Pipe()
-        handle = theirs.fileno()
+        handles = theirs.fileno(), self._queue.handle
         limits = dict.fromkeys(_THREAD_VARIABLES, "1")
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _PROGRAM, str(handle), str(os.getpid())],
-                pass_fds=[handle],
+                [sys.executable, "-P", "-c", _PROGRAM, *map(str, handles), str(os.getpid())],
+                pass_fds=handles,
                 stdin=subprocess.DEVNULL,
                 env=os.environ | limits | {"PYTHONPATH": path},
             )
         self._processes.append(process)
         self._pipes.append(ours)
         self._send(len(self._pipes) - 1, (self._game.spec, self._config, self._seed))
-
-    def _local(self, generation: int, checkpoint: Path, games: int) -> Iterator[PlayedGame | Effort]:
-        """Play in this process."""
-        return _play(self._game, self._config, self._seed, generation, checkpoint, range(games))
 
     def _messages(self, busy: set[int], timeout: float | None) -> Iterator[tuple[int, PlayedGame | Effort]]:
         """What those of the `busy` workers say that have something to say within `timeout` seconds."""
@@ -202,64 +195,3 @@ class Round:
             self._finished(message)
         else:
             self._effort += message
-
-
-def serve(handle: int, parent: int) -> None:
-    """Run a worker: obey the parent at the other end of the pipe `handle` until it is gone."""
-    _die_with(parent)
-    os.nice(_NICENESS)
-    with Connection(handle) as pipe:
-        try:
-            spec, config, seed = pipe.recv()
-            game = load(spec)
-            while True:
-                generation, checkpoint, numbers = pipe.recv()
-                for message in _play(game, config, seed, generation, checkpoint, numbers):
-                    pipe.send(message)
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            return
-        except Exception:
-            pipe.send(traceback.format_exc())
-
-
-def _play(
-    game: Game, config: SelfPlayConfig, seed: int, generation: int, checkpoint: Path, numbers: Sequence[int]
-) -> Iterator[PlayedGame | Effort]:
-    """Play games with the agent at `checkpoint`; yields each, and last what they cost."""
-    start = time.process_time()
-    config = config.at(generation)
-    evaluator = _evaluator(game, config, checkpoint) if config.dial.consults_network else None
-    yield from play_games(game, evaluator, config, seed, generation, numbers)
-    evaluations = evaluator.evaluations if evaluator is not None else 0
-    yield Effort(evaluations=evaluations, seconds=time.process_time() - start, memory=resident_memory())
-
-
-def _evaluator(game: Game, config: SelfPlayConfig, checkpoint: Path) -> NetworkEvaluator | CachedEvaluator:
-    """The network at `checkpoint`, on the CPU behind a cache that lives no longer than the generation.
-
-    A device answers while the next question is being prepared, which a cache between the two would have to wait for.
-    """
-    agent = checkpoints.load(checkpoint, game)
-    if config.device != "cpu":
-        return load_evaluator(game, agent, device=config.device)
-    evaluator = load_evaluator(game, agent, backend=settled(config), precision=config.precision)
-    if config.cache_megabytes:
-        return CachedEvaluator(game, evaluator, megabytes=config.cache_megabytes)
-    return evaluator
-
-
-def _die_with(parent: int) -> None:
-    """End this process when its parent ends, however that comes about.
-
-    Linux sends a signal; a thread looks every second for everywhere else.
-    """
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -115,7 +115,7 @@ def test_the_network_sees_the_board_from_the_movers_side() -> None:
     assert evaluator.evaluations == 4
 
 
-@pytest.mark.parametrize("device", ["gpu", "cpu:1", "cuda:x", ""])
+@pytest.mark.parametrize("device", ["gpu", "cpu:1", "cuda:x", "cuda:01", "cuda:256", "cuda:٣", ""])
 def test_unknown_devices_are_refused(device: str) -> None:
     game = games.load("connect_four")
     with pytest.raises(ValueError, match="device must be cpu, cuda or cuda:N"):

@@ -37,6 +37,18 @@ def test_recipes_fit_the_game() -> None:
     assert short.self_play.opening_plies < long.self_play.opening_plies == 6
 
 
+def test_larger_recipes_prove_more_where_a_game_has_proofs() -> None:
+    proofs = {
+        (name, spec): (config.prove_nodes, config.hindsight_nodes)
+        for name in RECIPES
+        for spec in ("connect_four", "pig")
+        for config in [recipe(name, games.load(spec)).self_play]
+    }
+    assert proofs["quick", "connect_four"] == (1000, 10_000)
+    assert proofs["standard", "connect_four"] == proofs["strong", "connect_four"] == (3000, 100_000)
+    assert all(proofs[name, "pig"] == (0, 0) for name in RECIPES)
+
+
 def test_unknown_recipe_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown recipe 'fast': known are quick, standard, strong"):
         recipe("fast", games.load("tic_tac_toe"))
@@ -75,6 +87,8 @@ def test_json_that_is_no_config_is_refused(path: tuple[str, ...], value: Any, me
         (SelfPlayConfig, {"full_fraction": 0.0}, "full_fraction must be positive, got 0.0"),
         (SelfPlayConfig, {"full_fraction": 1.5}, "full_fraction must be between 0 and 1, got 1.5"),
         (SelfPlayConfig, {"games": 0}, "games must be at least 1, got 0"),
+        (SelfPlayConfig, {"slots": -1}, "slots must be at least 0, got -1"),
+        (Config, {"workers": 501}, "workers must be at most 500, got 501"),
         (SelfPlayConfig, {"device": "gpu"}, "device must be cpu, cuda or cuda:N, got 'gpu'"),
         (SelfPlayConfig, {"temperature": 0.0}, "temperature must be positive"),
         (SelfPlayConfig, {"hindsight_nodes": 10}, "hindsight_nodes needs prove_nodes, got 10 and no proofs"),

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 import games
@@ -30,6 +31,7 @@ from hybrid.solve import ExhaustiveSolver
 from tests.training.conftest import TINY
 from tests.training.test_replay import Payload
 from tests.training.test_workers import gone
+from training import state
 from training.config import Config, to_json
 from training.loop import resume, train
 from training.playing import PlayedGame
@@ -384,7 +386,23 @@ def test_idle_time_and_memory_are_told(reference: tuple[Path, Recorder]) -> None
 
 
 def test_a_device_that_does_not_exist_is_refused_before_anything_is_written(tmp_path: Path, alone: Config) -> None:
+    game = games.load("tic_tac_toe")
     config = replace(alone, self_play=replace(alone.self_play, device="cuda:63"))
     with pytest.raises(ValueError, match=r"device 'cuda:63' does not exist: torch sees \d+ CUDA devices"):
+        train(game, config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    state.create(tmp_path / "elsewhere", game, config)
+    before = outcome(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match="device 'cuda:63' does not exist"):
+        resume(tmp_path / "elsewhere")
+    assert outcome(tmp_path / "elsewhere") == before
+
+
+def test_an_accelerator_that_does_not_exist_is_refused(
+    tmp_path: Path, alone: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    config = replace(alone, learner=replace(alone.learner, accelerator="cuda"))
+    with pytest.raises(ValueError, match="device 'cuda' does not exist: torch sees 0 CUDA devices"):
         train(games.load("tic_tac_toe"), config, tmp_path / "run")
     assert not (tmp_path / "run").exists()

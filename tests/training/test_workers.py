@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.runtime import calibrate
 from training.config import Config
 from training.playing import PlayedGame
+from training.worker import GameQueue
 from training.workers import Workers
 
 
@@ -51,6 +54,53 @@ def test_the_number_of_workers_changes_no_game(agent: Path, tiny: Config) -> Non
             assert sorted(one.number for one in seen) == sorted(2 * list(range(12)))
             results.append([one.samples.tobytes() for one in played])
     assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("games", [range(1), range(5, 12), range(499), range(500), range(7, 1000), range(123_456)])
+def test_a_queue_gives_every_game_to_one_taker(games: range) -> None:
+    queue = GameQueue()
+    for _ in range(2):
+        queue.put(games, 3)
+        takers = [GameQueue.taken(queue.handle, games) for _ in range(3)]
+        some = [*itertools.chain.from_iterable(itertools.islice(taker, 2) for taker in takers)]
+        assert sorted([*some, *itertools.chain(*takers)]) == list(games)
+    queue.close()
+
+
+def test_who_has_room_takes_what_others_leave() -> None:
+    queue = GameQueue()
+    queue.put(range(10, 16), 2)
+    slow, fast = (GameQueue.taken(queue.handle, range(10, 16)) for _ in range(2))
+    assert next(slow) == 10
+    assert list(fast) == [11, 12, 13, 14, 15]
+    assert list(slow) == []
+    queue.close()
+
+
+def test_a_full_queue_fits_into_its_pipe() -> None:
+    queue, games = GameQueue(), range(499)
+    queue.put(games, GameQueue.MOST_TAKERS)
+    takers = [GameQueue.taken(queue.handle, games) for _ in range(GameQueue.MOST_TAKERS)]
+    assert list(itertools.chain(*takers)) == list(games)
+    queue.close()
+
+
+def test_a_queue_whose_owner_is_gone_has_ended() -> None:
+    ours, theirs = os.pipe()
+    os.close(theirs)
+    with pytest.raises(EOFError):
+        next(GameQueue.taken(ours, range(3)))
+    os.close(ours)
+
+
+def test_more_workers_than_games_and_more_games_than_slots(agent: Path, tiny: Config) -> None:
+    game, few = games.load("tic_tac_toe"), replace(tiny.self_play, slots=1)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with Workers(game, few, 5, 3) as workers:
+        for count in (2, 9):
+            played, _ = workers.start(1, agent, ignore, games=count).finish()
+            assert [one.number for one in played] == list(range(count))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_workers_import_no_torch() -> None:

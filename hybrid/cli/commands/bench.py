@@ -34,7 +34,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--channels", type=PositiveInt, default=64, help="channels of the network")
     parser.add_argument("--simulations", type=PositiveInt, default=100, help="search budget per move")
     parser.add_argument("--workers", type=NonNegativeInt, default=0, help="processes that play; 0 = one for each core")
-    parser.add_argument("--slots", type=PositiveInt, default=96, help="games that one worker plays side by side")
+    parser.add_argument(
+        "--slots", type=NonNegativeInt, default=0, help="games that one worker plays side by side; 0 = the fastest"
+    )
     parser.add_argument("--games", type=PositiveInt, default=384, help="games in the generation that is measured")
     parser.add_argument("--precision", choices=["float", "int8"], default="int8", help="of the network's inference")
     backends = ["fastest", "onnxruntime", "openvino"]
@@ -97,6 +99,7 @@ def run(
         "backend": config.self_play.backend,
         "cores": usable_cores(),
         "workers": workers,
+        "slots": config.self_play.slots,
     }
     agent = untrained(rules, network, seed)
     played, measured = _self_play(rules, agent, config, seconds)
@@ -111,8 +114,8 @@ def run(
 
 
 def _training(game: Game, network: NetworkConfig, play: SelfPlayConfig, workers: int, batch: int, seed: int) -> Config:
-    """The standard recipe with another network, other self-play and no evaluations; its backend is settled."""
-    from training.backends import settle
+    """The standard recipe with another network, other self-play and no evaluations; backend and slots are settled."""
+    from training.batching import settle
     from training.config import EvaluationConfig
     from training.recipes import recipe
 

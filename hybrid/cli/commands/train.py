@@ -83,10 +83,10 @@ def run(*, game: str | None, recipe: str, run: Path | None, resume: Path | None,
             agent = loop.resume(folder, observer) if resume else loop.train(trained, settings, folder, observer)
         except KeyboardInterrupt:
             observer.stop()
+            begun = (folder / "config.json").exists()
+            hint = f" To go on:\n  hybrid train --resume {escape(str(folder))}" if begun else ""
             screen.print(
-                f"\nStopped; {observer.done} of {settings.generations} generations are saved. To go on:\n"
-                f"  hybrid train --resume {escape(str(folder))}",
-                soft_wrap=True,
+                f"\nStopped; {observer.done} of {settings.generations} generations are saved.{hint}", soft_wrap=True
             )
             return Outcome(_as_json(folder, None, observer.done, start, observer.matches), code=130)
     screen.print(

@@ -1,0 +1,90 @@
+"""How many games a worker plays side by side: so many that a search of that batch is fastest on this machine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from games import Game
+from games.chance import awaits
+from games.sampling import play
+from hybrid.checkpoint import Checkpoint
+from hybrid.evaluate import load_evaluator
+from hybrid.search import Search, SearchConfig
+from training.backends import fastest_backend, settled, untrained
+from training.config import BackendName, Config, SelfPlayConfig
+
+SIZES = (16, 32, 64, 96, 128, 192, 256)
+"""Batches that are tried."""
+_DEVICE = 512
+"""The most games side by side on a device, which has two tables of half of them in turns."""
+_SIMULATIONS = 16
+"""Of every search that is timed: rates hardly depend on it."""
+_TURNS = 3
+"""Rounds over all sizes, of which each size's best counts."""
+_SECONDS = 6.0
+"""No search is begun later than so long after the first."""
+
+
+def settle(game: Game, config: Config) -> Config:
+    """`config` with what it leaves to measurement: the backend, and the number of games side by side."""
+    playing = config.self_play
+    if playing.device != "cpu":
+        # The backend is not asked.
+        backend: BackendName = "onnxruntime" if playing.backend == "fastest" else playing.backend
+        slots = playing.slots or min(_share(config), _DEVICE)
+        return replace(config, self_play=replace(playing, backend=backend, slots=slots))
+    if playing.backend != "fastest" and playing.slots:
+        return config
+    agent = untrained(game, config.network, config.seed)
+    return fastest_slots(game, fastest_backend(config, agent), agent)
+
+
+def fastest_slots(game: Game, config: Config, agent: Checkpoint) -> Config:
+    """`config` with the number of games side by side that makes most simulations a second, where it leaves that open.
+
+    That is at most a worker's share of the games.
+    """
+    if config.self_play.slots:
+        return config
+    share = _share(config)
+    sizes = sorted({min(size, share) for size in SIZES})
+    rates = simulation_rates(game, config.self_play, agent, sizes, config.seed) if len(sizes) > 1 else {share: 1.0}
+    return replace(config, self_play=replace(config.self_play, slots=max(rates, key=rates.__getitem__)))
+
+
+def simulation_rates(
+    game: Game, config: SelfPlayConfig, agent: Checkpoint, sizes: list[int], seed: int
+) -> dict[int, float]:
+    """Simulations a second of one process by batch size, on positions of random games.
+
+    There is no cache and there are no proofs: how much those spare differs from game to game, but hardly with the
+    batch. Where searches are slow the largest sizes are not tried.
+    """
+    known = None
+    if config.dial.consults_network:
+        known = load_evaluator(game, agent, backend=settled(config), precision=config.precision)
+    dial = replace(config.dial, simulations=_SIMULATIONS)
+    sample = play(game, seed, 16, 1000).before
+    movers = sample[~awaits(game, sample)]
+    rng, rates = np.random.default_rng(seed), dict.fromkeys(sizes, 0.0)
+    searches = {size: Search(game, known, SearchConfig(dial=dial, reuse=False), size) for size in sizes}
+    searches[sizes[0]].try_out(movers[:1])
+    begun = time.perf_counter()
+    for _ in range(_TURNS):
+        for size, search in searches.items():
+            start = time.perf_counter()
+            if start - begun > _SECONDS:
+                return rates
+            roots = movers[rng.integers(len(movers), size=size)]
+            search.begin(np.arange(size), roots, rng.integers(2**64, size=size, dtype=np.uint64))
+            search.run()
+            rates[size] = max(rates[size], search.done.sum() / (time.perf_counter() - start))
+    return rates
+
+
+def _share(config: Config) -> int:
+    """The games of a generation for one worker."""
+    return -(-config.self_play.games // max(1, config.workers))
