@@ -298,13 +298,13 @@ class Search:
     def _add_noise(self, row: int) -> None:
         """Mix Dirichlet noise into the prior of an expanded root, where the search was given a noise seed."""
         if self.noise[row] and self.config.strategy != Strategy.GUMBEL:
-            node, share = self.tree.node[row, 0], self.config.noise_fraction
-            branches = self.tree.edge[row, 0, : int(node["edges"])]
+            tree, share = self.tree, self.config.noise_fraction
+            edges = int(tree.node["edges"][row, 0])
             rng = np.random.default_rng(int(self.noise[row]))
-            noise = rng.dirichlet(np.full(len(branches), self.config.dirichlet_total / len(branches)))
-            prior = branches["prior"]
+            noise = rng.dirichlet(np.full(edges, self.config.dirichlet_total / edges))
+            prior = tree.edge["prior"][row, 0, :edges]
             prior[:] = (1.0 - share) * prior + share * noise
-            node["explored"] = prior[branches["visits"] > 0].sum()
+            tree.node["explored"][row, 0] = prior[tree.edge["visits"][row, 0, :edges] > 0].sum()
 
     def _may_reuse(self, row: int, position: Positions, noisy: bool) -> bool:
         """Cut the row's tree down to `position`, if it is there, has room and would not get noise a second time."""

@@ -67,6 +67,8 @@ class _Table:
     def __init__(self, search: Search, waiting: Iterator[Playing]) -> None:
         self.playing = dict(zip(range(len(search.seeds)), waiting, strict=False))
         self._search, self._waiting = search, waiting
+        # Asked once, for the answer takes longer than a round of small searches.
+        self._overlapping = search.evaluator if isinstance(search.evaluator, Overlapping) else None
         self._begun = False
         self._asked: tuple[Leaves, Callable[[], Judged]] | None = None
 
@@ -84,7 +86,15 @@ class _Table:
                 self._move(rows)
                 yield from self._begin(rows)
             if self.playing and (leaves := self._search.step()) is not None:
-                self._asked = leaves, _ask(self._search.evaluator, leaves)
+                self._asked = leaves, self._ask(leaves)
+
+    def _ask(self, leaves: Leaves) -> Callable[[], Judged]:
+        """Have what is asked judged: at once, or while other things are done; what is returned waits for the answer."""
+        if self._overlapping is not None:
+            return self._overlapping.start(leaves.asked)
+        assert self._search.evaluator is not None  # or else there are no questions
+        judged = self._search.evaluator(leaves.asked)
+        return lambda: judged
 
     def _begin(self, rows: list[int]) -> Iterator[PlayedGame]:
         """Start the next search of `rows`, once ended games have made room for new ones, which are yielded.
@@ -127,15 +137,6 @@ class _Table:
         for i, game in enumerate(games):
             game.record(decisions, i, int(search.done[rows[i]]), bool(proven[i]))
             game.arrive(after[i : i + 1])
-
-
-def _ask(evaluator: Evaluator | None, leaves: Leaves) -> Callable[[], Judged]:
-    """Have what is asked judged: at once, or while other things are done; what is returned waits for the answer."""
-    assert evaluator is not None  # or else there are no questions
-    if isinstance(evaluator, Overlapping):
-        return evaluator.start(leaves.asked)
-    judged = evaluator(leaves.asked)
-    return lambda: judged
 
 
 def _prover(game: Game, config: SelfPlayConfig) -> AlphaBeta:
