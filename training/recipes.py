@@ -77,7 +77,7 @@ def _sized(
             dial=Dial(simulations=simulations),
             full_fraction=1.0,
             games=games,
-            slots=0,
+            slots=128,
             temperature=0.5,
             temperature_plies=round(length * 0.75),
             opening_fraction=0.9,
