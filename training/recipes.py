@@ -23,7 +23,7 @@ def quick(game: Game) -> Config:
 
 
 def standard(game: Game) -> Config:
-    """A strong agent: for Connect Four within about an hour on two cores."""
+    """A strong agent: for Connect Four in little more than an hour on two cores."""
     config = _sized(
         game, generations=140, games=256, simulations=64, capacity=1_000_000, prove_nodes=3000, hindsight_nodes=100_000
     )

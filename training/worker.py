@@ -36,7 +36,8 @@ _NICENESS = 5
 class GameQueue:
     """Games of a generation that nobody plays yet: numbers in a pipe, of which every worker takes one when it has room.
 
-    So all workers are busy to the end, whichever of them gets the longer games or the faster core.
+    So where there are more games than slots all workers are busy to the end, whichever gets the longer games or the
+    faster core.
     """
 
     _ENTRIES = 1000
