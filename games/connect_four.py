@@ -75,6 +75,7 @@ def make(rows: int = 6, columns: int = 7, connect: int = 4, threats: bool = True
             s.stones[player] = sum(1 << int(a * height + row) for row, a in np.argwhere(stones == player + 1))
         boards.set_line_game(s, cells, ply, rows, connect)
 
+    completing = _completing(connect, directions)
     return lift(
         "connect_four",
         num_actions=columns,
@@ -82,7 +83,8 @@ def make(rows: int = 6, columns: int = 7, connect: int = 4, threats: bool = True
         fields=[("stones", "u8", (2,))],
         play=play,
         legal=legal,
-        observe=_observe(rows, columns, connect, directions, threats),
+        observe=_observe(rows, columns, completing, threats),
+        forcing=_forcing(rows, columns, completing),
         symmetries=2,
         transform=transform,
         transform_action=lambda a, k: columns - 1 - a if k else a,
@@ -92,26 +94,42 @@ def make(rows: int = 6, columns: int = 7, connect: int = 4, threats: bool = True
     )
 
 
-def _observe(rows: int, columns: int, connect: int, directions: tuple[int, ...], threats: bool) -> Callable[..., None]:
-    """The rule `observe`; lines of `connect` stones go in `directions`, the differences between a line's bits."""
-    height = rows + 1
-    bottom = np.uint64(sum(1 << a * height for a in range(columns)))
-    cells = np.uint64(bottom * ((1 << rows) - 1))
+def _completing(connect: int, directions: tuple[int, ...]) -> Callable[..., Any]:
+    """`completing(stones, empty)`: which of the `empty` cells would complete a line of `connect` of the `stones`.
+
+    Lines go in `directions`, the differences between a line's bits. Each is a function of its own, for shifts by
+    constants are twice as fast.
+    """
+    direction, *others = directions
+    rest = _completing(connect, tuple(others)) if others else None
 
     @register_jitable
     def completing(stones: Any, empty: Any) -> Any:
-        """Which of the `empty` cells would complete a line of `stones`."""
-        found = np.uint64(0)
-        for direction in directions:
-            for place in range(connect):
-                line = empty
-                for k in range(connect):
-                    if k < place:
-                        line &= stones << np.uint64((place - k) * direction)
-                    elif k > place:
-                        line &= stones >> np.uint64((k - place) * direction)
-                found |= line
-        return found
+        before, found = np.uint64(2**64 - 1), np.uint64(0)
+        # So many of the line's other stones lie before the empty cell, and the rest after it.
+        for place in range(connect):
+            line = before
+            for k in range(1, connect - place):
+                line &= stones >> np.uint64(k * direction)
+            found |= line
+            before &= stones << np.uint64((place + 1) * direction)
+        if rest is None:
+            return found & empty
+        return (found & empty) | rest(stones, empty)
+
+    return completing
+
+
+def _cells(rows: int, columns: int) -> tuple[np.uint64, np.uint64]:
+    """The bits of the lowest cells, and of all cells."""
+    bottom = sum(1 << a * (rows + 1) for a in range(columns))
+    return np.uint64(bottom), np.uint64(bottom * ((1 << rows) - 1))
+
+
+def _observe(rows: int, columns: int, completing: Callable[..., Any], threats: bool) -> Callable[..., None]:
+    """The rule `observe`."""
+    height = rows + 1
+    bottom, cells = _cells(rows, columns)
 
     def observe(s: Any, planes: Any) -> None:
         own, other = s.stones[s.to_play], s.stones[1 - s.to_play]
@@ -126,3 +144,46 @@ def _observe(rows: int, columns: int, connect: int, directions: tuple[int, ...],
                     planes[plane, row, a] = (shown[plane] >> bit) & np.uint64(1)
 
     return observe
+
+
+def _forcing(rows: int, columns: int, completing: Callable[..., Any]) -> Callable[..., int]:
+    """The rule `forcing`: a win is played, one of the opponent's is blocked and never opened.
+
+    Moves that leave the mover more threats come first, and of these the middle ones. To play below one's own threat
+    spoils it: the opponent fills it.
+    """
+    height = rows + 1
+    bottom, cells = _cells(rows, columns)
+
+    @register_jitable
+    def count(bits: Any) -> int:
+        found = 0
+        while bits != 0:
+            bits &= bits - np.uint64(1)
+            found += 1
+        return found
+
+    def forcing(s: Any, mask: Any, weights: Any) -> int:
+        own, other = s.stones[s.to_play], s.stones[1 - s.to_play]
+        empty = cells & ~(own | other)
+        landing = ((own | other) + bottom) & cells
+        threats = completing(own, empty)
+        if threats & landing != 0:
+            return 1
+        against = completing(other, empty)
+        urgent = against & landing
+        if count(urgent) > 1:
+            return -1
+        safe = (urgent if urgent != 0 else landing) & ~(against >> np.uint64(1))
+        if safe == 0:
+            return -1
+        for a in range(columns):
+            stone = safe & (np.uint64((1 << rows) - 1) << np.uint64(a * height))
+            mask[a] = stone != 0
+            if mask[a]:
+                spoiled = threats & (stone << np.uint64(1)) != 0
+                made = count(completing(own | stone, empty ^ stone))
+                weights[a] = columns * (made + 1 - spoiled) + min(a, columns - 1 - a)
+        return 0
+
+    return forcing

@@ -61,6 +61,11 @@ def outcome_at(probabilities: Any, point: Any) -> Any:
     return last
 
 
+def unforced(s: Any, mask: Any, weights: Any) -> int:
+    """The rule `forcing` of games that do not tell: nothing is."""
+    return 0
+
+
 def playout_factory(play: Kernel, legal: Kernel) -> Kernel:
     """`playout(s, seed, mask) -> plies`: play uniformly random legal moves on record `s` until it is terminal."""
 
@@ -145,6 +150,24 @@ def legal_factory(legal: Kernel) -> Kernel:
                 legal(positions[row], masks[row])
 
     return legal_actions
+
+
+def forced_factory(legal: Kernel, forcing: Kernel) -> Kernel:
+    """`forced_all(positions, verdicts, masks, weights)`: what the rule `forcing` tells of each row.
+
+    Fills `verdicts` `[B]`, 0 where a row is terminal, and `masks` and `weights` `[B, A]`.
+    """
+
+    def forced_all(positions, verdicts, masks, weights):
+        verdicts[:] = 0
+        masks[:] = False
+        weights[:] = 0
+        for row in range(positions.shape[0]):
+            if not positions[row].terminal:
+                legal(positions[row], masks[row])
+                verdicts[row] = forcing(positions[row], masks[row], weights[row])
+
+    return forced_all
 
 
 def observe_factory(observe: Kernel) -> Kernel:

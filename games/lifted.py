@@ -77,6 +77,18 @@ class LiftedGame:
             self._chance(self._checked(positions), probabilities)
         return probabilities
 
+    def forced(
+        self, positions: Positions
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """What the rule `forcing` tells: verdicts `[B]`, and where they are 0, moves worth a try and weights `[B, A]`.
+
+        Where the game has no such rule, verdicts and weights are 0 and the moves are the legal ones.
+        """
+        shape = len(positions), self.num_actions
+        verdicts, masks, weights = np.empty(shape[0], np.int64), np.empty(shape, np.bool_), np.empty(shape, np.int64)
+        self._forced(self._checked(positions), verdicts, masks, weights)
+        return verdicts, masks, weights
+
     def observe(self, positions: Positions) -> npt.NDArray[np.float32]:
         planes = np.empty((len(positions), *self.observation_shape), np.float32)
         self._observe(self._checked(positions), planes)
@@ -143,7 +155,7 @@ class LiftedGame:
         return types.Array(self.record, 1, "C", aligned=False)
 
     def rule(self, name: str) -> Any:
-        """Compiled for use in kernels: one that `lift` was given, or `playout`, a random game."""
+        """Compiled for use in kernels: one that `lift` was given, `forcing` in any case, or a random `playout`."""
         if name not in self.memo:
             mask, planes = boolean[::1], float32[:, :, ::1]
             if name == "playout":
@@ -154,15 +166,17 @@ class LiftedGame:
                     function = kernels.playout_factory(*moves)
                 signature = int64(self.record, uint64, mask)
             else:
-                function = self.rules[name]
+                function = self.rules.get(name, kernels.unforced)
                 arguments = {
                     "play": (int64,),
                     "legal": (mask,),
                     "chance": (float64[::1],),
+                    "forcing": (mask, int64[::1]),
                     "observe": (planes,),
                     "transform": (int64, self.record),
                 }
-                signature = void(self.record, *arguments[name])
+                result = int64 if name == "forcing" else void
+                signature = result(self.record, *arguments[name])
             self.memo[name] = compiled(function, signature)
         return self.memo[name]
 
@@ -178,6 +192,11 @@ class LiftedGame:
     @cached_property
     def _chance(self) -> Callable[..., None]:
         return kernel(kernels.chance_factory, void(self.records, float64[:, ::1]), self.rule("chance"))
+
+    @cached_property
+    def _forced(self) -> Callable[..., None]:
+        signature = void(self.records, int64[::1], boolean[:, ::1], int64[:, ::1])
+        return kernel(kernels.forced_factory, signature, self.rule("legal"), self.rule("forcing"))
 
     @cached_property
     def _observe(self) -> Callable[..., None]:

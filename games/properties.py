@@ -150,6 +150,33 @@ def _symmetries(sample: Sample) -> str:
     return f"{len(game.action_symmetries)} symmetries, {len(rows)} moves"
 
 
+def _forced(sample: Sample) -> str:
+    """Verdicts and moves taken out agree with what two plies of play show."""
+    game = sample.game
+    if not isinstance(game, LiftedGame) or "forcing" not in game.rules:
+        return "does not apply: no rule for forced moves"
+    positions = sample.before[sample.pick(200)]
+    verdicts, kept, _ = game.forced(positions)
+    legal = game.legal_actions(positions)
+    wins, threatened = np.zeros_like(legal), np.zeros_like(legal)
+    rows, actions = legal.nonzero()
+    after = game.step(positions[rows], actions)
+    wins[rows, actions] = after["returns"][np.arange(len(after)), positions["to_play"][rows]] == 1
+    answered, answers = game.legal_actions(after).nonzero()
+    ends = game.step(after[answered], answers)
+    lost = ends["returns"][np.arange(len(ends)), after["to_play"][answered]] == 1
+    np.logical_or.at(threatened, (rows[answered[lost]], actions[answered[lost]]), True)
+    truth = np.where(wins.any(axis=1), 1, np.where((threatened == legal).all(axis=1), -1, 0))
+    for row in range(len(positions)):
+        require(
+            verdicts[row] == truth[row], f"verdict {verdicts[row]}, not {truth[row]}:\n{game.render(positions[row])}"
+        )
+    gone = (legal & ~kept)[truth == 0]
+    require(not (kept & ~legal).any(), "illegal moves are kept")
+    require(not (gone & ~threatened[truth == 0]).any(), "moves are taken out that do not lose at once")
+    return f"{len(positions)} positions, {int(np.sum(truth != 0))} of them settled, {int(gone.sum())} moves taken out"
+
+
 def _view(sample: Sample) -> str:
     """Whatever the observation hides about whose turn it is must not matter to the mover.
 
@@ -189,6 +216,7 @@ PROPERTIES: dict[str, Callable[[Sample], str]] = {
     "terminal positions": _terminal,
     "independent rows": _batches,
     "symmetries": _symmetries,
+    "forced moves": _forced,
     "mover's view": _view,
     "text": repeats.text,
     "seeds": repeats.seeds,

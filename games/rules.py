@@ -31,6 +31,7 @@ def lift(
     zero_sum: bool | None = None,
     start: Callable[[Any], None] | None = None,
     chance: Callable[[Any, Any], None] | None = None,
+    forcing: Callable[[Any, Any, Any], int] | None = None,
     symmetries: int = 1,
     transform: Callable[[Any, int, Any], None] | None = None,
     transform_action: Callable[[int, int], int] | None = None,
@@ -58,6 +59,10 @@ def lift(
             tells its possible outcomes, `chance(s, probabilities)` sets the probability of each in `[A]`, which comes
             all zero, and `play` plays one. A chance node's outcomes lead to players' turns or the end: dice that are
             thrown together are one outcome.
+        forcing: what makes proofs cheap in two-player zero-sum games without chance: `forcing(s, mask, weights)`
+            returns 1 where some move of the mover wins at once, -1 where after each of its moves the opponent can win
+            at once, else 0. Then it may take such losing moves out of `mask` `[A]`, which comes with the legal ones,
+            and set `weights` `[A]`, integers which come all zero: moves of greater ones are tried first.
         symmetries: S, the number of symmetries of the rules, the identity included.
         transform: `transform(s, k, t)` writes the image of `s` under symmetry `k` to `t`, which comes as a copy of `s`.
         transform_action: the image of an action under symmetry `k`: `transform_action(a, k)` (plain Python).
@@ -65,8 +70,8 @@ def lift(
         render: one record as text (plain Python); by default its fields, one a line.
         parse: `parse(text, s)` fills a starting record from what `render` writes (plain Python).
 
-    `play`, `legal`, `observe`, `chance` and `transform` are written in the part of Python that numba compiles;
-    constants captured from an enclosing `make(**options)` are compiled in.
+    `play`, `legal`, `observe`, `chance`, `forcing` and `transform` are written in the part of Python that numba
+    compiles; constants captured from an enclosing `make(**options)` are compiled in.
 
     Raises:
         ValueError: an argument is inconsistent with the others.
@@ -80,6 +85,8 @@ def lift(
         raise ValueError(f"symmetries={symmetries} needs both transform and transform_action, or symmetries=1 neither")
     if (render is None) != (parse is None):
         raise ValueError("render and parse go together: give both or neither")
+    if forcing and (players != 2 or zero_sum is False or chance):
+        raise ValueError("forcing is for two-player zero-sum games without chance")
     if zero_sum and players != 2:
         raise ValueError(f"zero_sum is for two players, got players={players}")
     header = [("to_play", "u1"), ("ply", "u2"), ("terminal", "u1"), ("returns", "f4", (players,))]
@@ -87,7 +94,8 @@ def lift(
     table = np.array([[image(action, k) for action in range(num_actions)] for k in range(symmetries)], np.int64)
     if not np.array_equal(np.sort(table, axis=1), np.tile(np.arange(num_actions), (symmetries, 1))):
         raise ValueError("transform_action must permute the actions under every symmetry")
-    rules = {"play": play, "legal": legal, "observe": observe, "chance": chance, "transform": transform, "start": start}
+    rules: dict[str, Callable[..., Any] | None] = {"play": play, "legal": legal, "observe": observe, "start": start}
+    rules |= {"chance": chance, "forcing": forcing, "transform": transform}
     return LiftedGame(
         name=name,
         players=players,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from games.chance import awaits, draw
 from games.load import load
-from games.rules import Game, Positions
+from games.rules import Game, LiftedGame, Positions
 
 Actions = npt.NDArray[np.int64]
 
@@ -89,6 +89,8 @@ def digest(spec: str, seed: int, games: int = 4) -> str:
     images = [game.transform(positions, k) for k in range(len(game.action_symmetries))]
     arrays = [sample.after, game.legal_actions(positions), game.chance(positions), game.observe(positions), *images]
     arrays += game.rollout(positions[: len(seeds)], seeds[: len(positions)])
+    if isinstance(game, LiftedGame):
+        arrays += game.forced(positions)
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 

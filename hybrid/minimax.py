@@ -55,7 +55,8 @@ class Proof:
         value: the game's value for the mover: 1, 0 or -1.
         plies: plies from here to the end of a won or lost game, where both play for its length; -1 where the search
             does not tell lengths apart, and in a draw.
-        best: `[A]` moves that keep the value; with lengths the fastest wins or the slowest losses.
+        best: `[A]` moves that keep the value; with lengths the fastest wins or the slowest losses, without them not
+            all wins perhaps, but those that were seen first.
     """
 
     value: float
@@ -78,12 +79,16 @@ class AlphaBeta:
         distance: whether faster wins and slower losses are better.
         rollouts: random rollouts averaged at the horizon; 0 values it as a draw.
         table_bits: base-2 logarithm of the table's entries, 1 to 30.
+        forcing: whether moves are cut and ordered by what the game's rule `forcing` tells, where it has one. Proofs
+            become much cheaper; what a search to some depth finds, it finds up to two plies earlier.
 
     Raises:
         ValueError: the game or an option is unsuitable.
     """
 
-    def __init__(self, game: Game, *, distance: bool = True, rollouts: int = 0, table_bits: int = 20) -> None:
+    def __init__(
+        self, game: Game, *, distance: bool = True, rollouts: int = 0, table_bits: int = 20, forcing: bool = False
+    ) -> None:
         if not isinstance(game, LiftedGame) or not game.zero_sum:
             raise ValueError(
                 f"minimax needs a two-player zero-sum game with compiled rules (games.rules.lift), got {game}"
@@ -101,8 +106,14 @@ class AlphaBeta:
         self._control = np.zeros(1, kernels.CONTROL)
         self._control["distance"] = distance
         self._control["rollouts"] = rollouts
+        self._control["forcing"] = forcing and "forcing" in game.rules
         self._stack(64)
         self.forget()
+
+    @property
+    def nodes(self) -> int:
+        """Positions that the last search or proof visited."""
+        return int(self._control["nodes"][0])
 
     def forget(self, seed: int = 0) -> None:
         """Start afresh: what was found before no longer counts, and `seed` numbers the rollouts to come."""
@@ -147,7 +158,7 @@ class AlphaBeta:
         if position["terminal"][0]:
             raise ValueError("position must not be terminal")
         scores = np.empty(self.game.num_actions, np.int64)
-        if not _prover(self.game)(*self._state, position, scores, keep, nodes):
+        if not _prover(self.game)(*self._state, position, np.empty_like(scores), scores, keep, nodes):
             return None
         best = int(scores.max())
         return Proof(value=_value(best), plies=self._length(best, int(position["ply"][0])), best=scores == best)
@@ -242,11 +253,12 @@ class AlphaBeta:
         self._path = np.ndarray((levels,), self.game.dtype, words.data, strides=(words.strides[0],))
         self._frames = np.zeros(levels, kernels.FRAME)
         order = np.zeros((levels, actions), np.int16)
-        mask, scratch = np.zeros(actions, np.bool_), np.zeros(1, self.game.dtype)
+        mask, weights = np.zeros(actions, np.bool_), np.zeros(actions, np.int64)
+        scratch = np.zeros(1, self.game.dtype)
         self._killers = np.full((levels, 2), -1, np.int64)
         self._history = np.zeros((2, actions), np.int64)
         memory = (self._table, self._killers, self._history, self._control)
-        self._state = (words, self._path, self._frames, order, mask, scratch, *memory)
+        self._state = (words, self._path, self._frames, order, mask, weights, scratch, *memory)
 
 
 def _value(score: int) -> float:
@@ -257,9 +269,8 @@ def _value(score: int) -> float:
 def _prover(game: LiftedGame) -> Any:
     """The compiled `prove` of one game, made once."""
     if "prove" not in game.memo:
-        signature = boolean(*_state_types(game), game.records, int64[::1], boolean, int64)
-        rules = (game.rule("play"), game.rule("legal"), game.rule("playout"))
-        game.memo["prove"] = kernel(kernels.prove_factory, signature, *rules)
+        signature = boolean(*_state_types(game), game.records, int64[::1], int64[::1], boolean, int64)
+        game.memo["prove"] = kernel(kernels.prove_factory, signature, *_rules(game), allocates=False)
     return game.memo["prove"]
 
 
@@ -268,7 +279,7 @@ def _state_types(game: LiftedGame) -> tuple[Any, ...]:
     path = types.Array(game.record, 1, "A", aligned=False)
     dtypes = (kernels.FRAME, transposition.ENTRY, kernels.CONTROL)
     frames, table, control = (types.Array(from_dtype(dtype), 1, "C", aligned=True) for dtype in dtypes)
-    arguments = (uint64[:, ::1], path, frames, int16[:, ::1], boolean[::1], game.records)
+    arguments = (uint64[:, ::1], path, frames, int16[:, ::1], boolean[::1], int64[::1], game.records)
     return (*arguments, table, int64[:, ::1], int64[:, ::1], control)
 
 
@@ -276,6 +287,10 @@ def _kernel(game: LiftedGame) -> Any:
     """The compiled search of one game, made once."""
     if "minimax" not in game.memo:
         signature = boolean(*_state_types(game), int64)
-        rules = (game.rule("play"), game.rule("legal"), game.rule("playout"))
-        game.memo["minimax"] = kernel(kernels.search_factory, signature, *rules)
+        game.memo["minimax"] = kernel(kernels.search_factory, signature, *_rules(game), allocates=False)
     return game.memo["minimax"]
+
+
+def _rules(game: LiftedGame) -> tuple[Any, ...]:
+    """What the kernels are made of."""
+    return tuple(game.rule(name) for name in ("play", "legal", "playout", "forcing"))

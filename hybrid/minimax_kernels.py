@@ -29,6 +29,10 @@ ESTIMATE = 10_000
 """Score of a horizon whose rollouts were all won by player 0."""
 INFINITE = 2 * WIN
 MAX_DEPTH = 255
+SHALLOW = 7
+"""Depth, below the moves to choose from, up to which a proof of the outcome alone looks for quick wins."""
+FIRST = 1 << 62
+"""More than the weight of any move."""
 
 FRAME = np.dtype(
     (
@@ -46,7 +50,7 @@ CONTROL = np.dtype(
         np.record,
         [
             *((name, "u8") for name in ("seed", "salt")),
-            *((name, "i8") for name in ("generation", "depth", "distance", "rollouts")),
+            *((name, "i8") for name in ("generation", "depth", "distance", "rollouts", "forcing")),
             *((name, "i8") for name in ("level", "arrived", "value", "resolved", "chance", "nodes", "plies")),
         ],
     )
@@ -55,37 +59,30 @@ CONTROL = np.dtype(
 
 
 @njit
-def arrange(order: Any, mask: Any, first: Any, killers: Any, history: Any) -> Any:
-    """Count and order the legal actions in `order` `[A]`: `first` (or -1), `killers` `[2]`, then by `history` `[A]`."""
-    count = 0
-    for action in range(mask.shape[0]):
-        if mask[action]:
-            weight = history[action]
-            place = count
-            if action == first:
-                place = 0
-                for i in range(count, 0, -1):
-                    order[i] = order[i - 1]
-            else:
-                while (
-                    place > 0
-                    and order[place - 1] != first
-                    and precedes(action, weight, order[place - 1], killers, history)
-                ):
-                    order[place] = order[place - 1]
-                    place -= 1
-            order[place] = action
-            count += 1
-    return count
+def prefer(weights: Any, killers: Any, history: Any) -> None:
+    """Let `weights` `[A]` order moves by what cut before: `killers` `[2]` (or -1), then by `history` `[A]`."""
+    for action in range(weights.shape[0]):
+        weights[action] = history[action]
+    for rank in range(2):
+        if killers[rank] >= 0:
+            weights[killers[rank]] = FIRST - 1 - rank
 
 
 @njit
-def precedes(action: Any, weight: Any, other: Any, killers: Any, history: Any) -> Any:
-    """Whether `action` of history `weight` is tried before `other`."""
-    for killer in killers:
-        if action == killer or other == killer:
-            return action == killer
-    return weight > history[other]
+def arrange(order: Any, mask: Any, first: Any, weights: Any) -> Any:
+    """Count and order the actions of `mask` `[A]` in `order` `[A]`: `first` (or -1), then by `weights` `[A]`."""
+    if first >= 0:
+        weights[first] = FIRST
+    count = 0
+    for action in range(mask.shape[0]):
+        if mask[action]:
+            place = count
+            while place > 0 and weights[order[place - 1]] < weights[action]:
+                order[place] = order[place - 1]
+                place -= 1
+            order[place] = action
+            count += 1
+    return count
 
 
 @njit
@@ -135,8 +132,21 @@ def confine(s: Any, frame: Any, control: Any) -> Any:
     return frame.low >= frame.high
 
 
-def arrival_factory(legal: Callable[..., Any], playout: Callable[..., Any]) -> Callable[..., Any]:
-    """`answered(s, frame, words, depth, order, mask, scratch, table, killers, history, control)`: see there."""
+@njit
+def settled(s: Any, verdict: Any, control: Any) -> Any:
+    """Whether a `verdict` of the rule `forcing` settles the game, its value then being left in `control`."""
+    if verdict == 0:
+        return False
+    margin = WIN - control.distance * (s.ply + (1 if verdict > 0 else 2))
+    control.value = margin if (verdict > 0) == (s.to_play == 0) else -margin
+    control.resolved = 1
+    return True
+
+
+def arrival_factory(
+    legal: Callable[..., Any], playout: Callable[..., Any], forcing: Callable[..., Any]
+) -> Callable[..., Any]:
+    """`answered(s, frame, words, depth, order, mask, weights, scratch, table, killers, history, control)`, below."""
 
     @njit
     def estimate(s, key, mask, scratch, control):
@@ -148,7 +158,7 @@ def arrival_factory(legal: Callable[..., Any], playout: Callable[..., Any]) -> C
         return np.int64(np.rint(ESTIMATE * total / max(control.rollouts, 1)))
 
     @njit
-    def answered(s, frame, words, depth, order, mask, scratch, table, killers, history, control):
+    def answered(s, frame, words, depth, order, mask, weights, scratch, table, killers, history, control):
         """Enter a node: true when its value is known at once, else its frame and moves are laid out."""
         control.nodes += 1
         control.arrived = 0
@@ -159,6 +169,13 @@ def arrival_factory(legal: Callable[..., Any], playout: Callable[..., Any]) -> C
             return True
         if s.to_play > 1:
             control.chance = 1
+        forced = control.forcing and not control.chance
+        if forced:
+            mask[:] = False
+            legal(s, mask)
+            weights[:] = 0
+            if settled(s, forcing(s, mask, weights), control):
+                return True
         if control.chance or (depth == 0 and control.rollouts == 0):
             control.value = 0
             return True
@@ -172,9 +189,11 @@ def arrival_factory(legal: Callable[..., Any], playout: Callable[..., Any]) -> C
         first = known(table, frame, depth, control)
         if first == -2:
             return True
-        mask[:] = False
-        legal(s, mask)
-        frame.count = arrange(order, mask, first, killers, history[s.to_play])
+        if not forced:
+            mask[:] = False
+            legal(s, mask)
+            prefer(weights, killers, history[s.to_play])
+        frame.count = arrange(order, mask, first, weights)
         frame.next = 0
         frame.alpha = frame.low
         frame.beta = frame.high
@@ -186,17 +205,17 @@ def arrival_factory(legal: Callable[..., Any], playout: Callable[..., Any]) -> C
 
 
 def search_factory(
-    play: Callable[..., Any], legal: Callable[..., Any], playout: Callable[..., Any]
+    play: Callable[..., Any], legal: Callable[..., Any], playout: Callable[..., Any], forcing: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """`search(words, path, frames, order, mask, scratch, table, killers, history, control, limit) -> finished`.
+    """`search(words, path, frames, order, mask, weights, scratch, table, killers, history, control, limit) -> done`.
 
-    Continues the search of `path[0]` for about `limit` nodes; all but the first and last argument are its state:
-    `path` holds D records over the memory of `words` `[D, W]`, `frames` `[D]`, `order` `[D, A]`, `table` `[E]`,
-    `killers` `[D, 2]`, `history` `[2, A]`, `control` `[1]`.
+    Continues the search of `path[0]` for about `limit` nodes; all but the last argument are its state: `path` holds D
+    records over the memory of `words` `[D, W]`, `frames` `[D]`, `order` `[D, A]`, `mask` and `weights` `[A]`, `table`
+    `[E]`, `killers` `[D, 2]`, `history` `[2, A]`, `control` `[1]`.
     """
-    answered = arrival_factory(legal, playout)
+    answered = arrival_factory(legal, playout, forcing)
 
-    def search(words, path, frames, order, mask, scratch, table, killers, history, control, limit):
+    def search(words, path, frames, order, mask, weights, scratch, table, killers, history, control, limit):
         c = control[0]
         stop = c.nodes + limit
         while c.level >= 0:
@@ -205,9 +224,8 @@ def search_factory(
             if c.arrived:
                 if c.nodes >= stop:
                     return False
-                if answered(
-                    s, frame, words[level], depth, order[level], mask, scratch, table, killers[level], history, c
-                ):
+                kept = table, killers[level], history, c
+                if answered(s, frame, words[level], depth, order[level], mask, weights, scratch, *kept):
                     c.level -= 1
                     continue
             else:
@@ -216,7 +234,7 @@ def search_factory(
                 finish(s, frame, depth, table, killers[level], history, c)
                 c.level -= 1
             else:
-                words[level + 1] = words[level]
+                path[level + 1] = path[level]
                 play(path[level + 1], order[level, frame.next])
                 frame.next += 1
                 frames[level + 1].low = frame.alpha
@@ -228,18 +246,49 @@ def search_factory(
     return search
 
 
+@njit
+def by_score(ranking: Any, scores: Any) -> None:
+    """Write the actions to `ranking` `[A]`, those of greater `scores` `[A]` first, of equal ones the smaller."""
+    for action in range(scores.shape[0]):
+        place = action
+        while place > 0 and scores[ranking[place - 1]] < scores[action]:
+            ranking[place] = ranking[place - 1]
+            place -= 1
+        ranking[place] = action
+
+
 def prove_factory(
-    play: Callable[..., Any], legal: Callable[..., Any], playout: Callable[..., Any]
+    play: Callable[..., Any], legal: Callable[..., Any], playout: Callable[..., Any], forcing: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """`prove(words, ..., control, root, scores, keep, limit) -> solved`: deepen until a position's value is proven.
+    """`prove(words, ..., control, root, ranking, scores, keep, limit) -> solved`: deepen until a position is proven.
 
-    The first ten arguments are the state of `search_factory`; what it remembers counts only if `keep` says so. `root`
-    `[1]` is the position, and `scores` `[A]` are those of its actions for the mover: exact where they are the best,
-    else upper bounds, and `-INFINITE` of illegal ones.
+    The first eleven arguments are the state of `search_factory`; what it remembers counts only if `keep` says so.
+    `root` `[1]` is the position, `ranking` `[A]` is overwritten, and `scores` `[A]` are those of its actions for the
+    mover: exact where they are the best, else upper bounds, and `-INFINITE` of illegal ones.
+
+    To tell lengths, searches deepen ply by ply. For the outcome alone the first few do, for quick wins, and the next
+    goes to the end.
     """
-    search = njit(search_factory(play, legal, playout))
+    search = njit(_nrt=False)(search_factory(play, legal, playout, forcing))  # type: ignore[call-overload]
 
-    def prove(words, path, frames, order, mask, scratch, table, killers, history, control, root, scores, keep, limit):
+    def prove(
+        words,
+        path,
+        frames,
+        order,
+        mask,
+        weights,
+        scratch,
+        table,
+        killers,
+        history,
+        control,
+        root,
+        ranking,
+        scores,
+        keep,
+        limit,
+    ):
         c = control[0]
         if not keep:
             renew(table, killers, history, c)
@@ -250,11 +299,15 @@ def prove_factory(
         legal(root[0], mask)
         for action in range(mask.shape[0]):
             scores[action] = 0 if mask[action] else -INFINITE
-        count = np.count_nonzero(mask)
-        for depth in range(frames.shape[0] - 1):
+        count = np.sum(mask)
+        last = frames.shape[0] - 2
+        depth = -1
+        while depth < last:
+            depth = depth + 1 if c.distance or depth < SHALLOW else last
             best = -INFINITE
             resolved = 1
-            for action in np.argsort(-scores, kind="mergesort")[:count]:
+            by_score(ranking, scores)
+            for action in ranking[:count]:
                 floor = max(best - 1, -INFINITE)
                 path[0] = root[0]
                 play(path[0], action)
@@ -263,8 +316,9 @@ def prove_factory(
                 c.depth = depth
                 c.level = 0
                 c.arrived = 1
-                if c.nodes >= limit or not search(
-                    words, path, frames, order, mask, scratch, table, killers, history, control, limit - c.nodes
+                left = limit - c.nodes
+                if left <= 0 or not search(
+                    words, path, frames, order, mask, weights, scratch, table, killers, history, control, left
                 ):
                     return False
                 scores[action] = sign * c.value

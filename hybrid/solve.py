@@ -92,8 +92,8 @@ class ExhaustiveSolver:
     def __init__(self, game: Game, *, table_bits: int = 22, max_nodes: int = MAX_NODES) -> None:
         self._game = game
         self._max_nodes = max_nodes
-        self._value = AlphaBeta(game, distance=False, table_bits=table_bits)
-        self._plies = AlphaBeta(game, distance=True, table_bits=table_bits)
+        self._value = AlphaBeta(game, distance=False, table_bits=table_bits, forcing=True)
+        self._plies = AlphaBeta(game, distance=True, table_bits=table_bits, forcing=True)
 
     def values(self, positions: Positions) -> npt.NDArray[np.float32]:
         """See `Solver.values`."""

@@ -5,6 +5,7 @@ Shapes: T samples, A actions, P players.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from games import Game, Positions
 from games.chance import settle
 from hybrid.agent import Decisions
 from hybrid.forest import joined
-from hybrid.minimax import AlphaBeta
+from hybrid.minimax import AlphaBeta, Proof
 from training.config import SelfPlayConfig
 from training.replay import Samples, sample_dtype
 from training.resignation import Resignation, Verdict
@@ -48,6 +49,19 @@ class PlayedGame:
     resignation: Verdict
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Provers:
+    """What proves the positions of games.
+
+    Attributes:
+        lengths: tells fastest wins and slowest losses.
+        outcomes: tells the outcome alone, and so reaches further.
+    """
+
+    lengths: AlphaBeta
+    outcomes: AlphaBeta
+
+
 class Playing:
     """A game in progress.
 
@@ -60,9 +74,9 @@ class Playing:
     """
 
     def __init__(
-        self, game: Game, config: SelfPlayConfig, prover: AlphaBeta | None, seed: int, generation: int, number: int
+        self, game: Game, config: SelfPlayConfig, provers: Provers | None, seed: int, generation: int, number: int
     ) -> None:
-        self._game, self._config, self._prover = game, config, prover
+        self._game, self._config, self._provers = game, config, provers
         self._number, self._generation = number, generation
         self._rng = generator(seed, generation, Purpose.SELF_PLAY, number)
         self.full, self.budget = False, 0
@@ -143,8 +157,8 @@ class Playing:
 
         Those are the fastest wins and the slowest losses: opponents that can err are given every chance to.
         """
-        while self._prover is not None and not self.over:
-            proof = self._prover.prove(self.position, self._config.prove_nodes)
+        while self._provers is not None and not self.over:
+            proof = self._provers.lengths.prove(self.position, self._config.prove_nodes)
             if proof is None:
                 return
             self._remember(proof.best / proof.best.sum(), _per_player(self.position, proof.value), 1.0, True)
@@ -155,20 +169,28 @@ class Playing:
 
         What was played after the earliest proven position no longer matters: its value is the outcome of all before.
         """
-        assert self._prover is not None
-        first = len(samples)
-        while first:
-            position = samples["position"][first - 1 : first].copy()
-            proof = self._prover.prove(position, self._config.hindsight_nodes, keep=first < len(samples))
-            if proof is None:
-                break
-            first -= 1
-            self._proven[first] = True
-            samples["value"][first] = _per_player(position, proof.value)
-            samples["policy"][first], samples["weight"][first] = proof.best / proof.best.sum(), 1.0
+        assert self._provers is not None
+        first = self._prove_back(samples, len(samples), self._provers.lengths, _learn_best)
+        first = self._prove_back(samples, first, self._provers.outcomes, _learn_kept)
         if first < len(samples):
             samples["outcome"][first:] = samples["value"][first:]
             samples["outcome"][:first] = samples["value"][first]
+
+    def _prove_back(
+        self, samples: Samples, end: int, prover: AlphaBeta, learn: Callable[[Samples, Proof], None]
+    ) -> int:
+        """Prove the samples before `end` one by one and let `learn` change them; the first of those proven."""
+        first = end
+        while first:
+            sample = samples[first - 1 : first]
+            proof = prover.prove(sample["position"].copy(), self._config.hindsight_nodes, keep=first < end)
+            if proof is None:
+                break
+            first -= 1
+            learn(sample, proof)
+            sample["value"], sample["weight"] = _per_player(sample["position"], proof.value), 1.0
+            self._proven[first] = True
+        return first
 
     def _remember(
         self, policy: npt.NDArray[np.floating], values: npt.NDArray[np.float32], weight: float, proven: bool
@@ -179,6 +201,17 @@ class Playing:
         sample["weight"], sample["generation"] = weight, self._generation
         self._samples.append(sample)
         self._proven.append(proven)
+
+
+def _learn_best(sample: Samples, proof: Proof) -> None:
+    """The best moves are the policy."""
+    sample["policy"] = proof.best / proof.best.sum()
+
+
+def _learn_kept(sample: Samples, proof: Proof) -> None:
+    """Of what the search preferred, the moves remain that keep the value, for these are many and not equally good."""
+    policy = np.where(proof.best, sample["policy"], 0.0)
+    sample["policy"] = policy / policy.sum() if policy.any() else proof.best / proof.best.sum()
 
 
 def _per_player(position: Positions, value: float) -> npt.NDArray[np.float32]:

@@ -24,9 +24,7 @@ def quick(game: Game) -> Config:
 
 def standard(game: Game) -> Config:
     """A strong agent: for Connect Four in little more than an hour on two cores."""
-    config = _sized(
-        game, generations=140, games=256, simulations=64, capacity=1_000_000, prove_nodes=3000, hindsight_nodes=100_000
-    )
+    config = _sized(game, generations=140, games=256, simulations=64, capacity=1_000_000, prove_nodes=3000)
     # So many games need not be learned from as often.
     replay = replace(config.replay, samples_per_position=3.0)
     return replace(config, replay=replay, evaluation=EvaluationConfig(every=20))
@@ -60,7 +58,7 @@ def _sized(
     simulations: int,
     capacity: int = 300_000,
     prove_nodes: int = 1000,
-    hindsight_nodes: int = 10_000,
+    hindsight_nodes: int = 30_000,
 ) -> Config:
     """A configuration that fits the game's length: it sets how long moves are drawn and how long openings are.
 

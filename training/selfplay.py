@@ -21,7 +21,7 @@ from hybrid.minimax import AlphaBeta
 from hybrid.search import Search, SearchConfig
 from hybrid.strategy import Strategy, Target
 from training.config import SelfPlayConfig
-from training.playing import PlayedGame, Playing
+from training.playing import PlayedGame, Playing, Provers
 
 
 def play_games(
@@ -45,8 +45,8 @@ def play_games(
     numbers = iter(numbers)
     first = list(itertools.islice(numbers, config.slots))
     rows = len(first)
-    prover = _prover(game, config) if config.prove_nodes else None
-    waiting = (Playing(game, config, prover, seed, generation, number) for number in itertools.chain(first, numbers))
+    provers = _provers(game, config)
+    waiting = (Playing(game, config, provers, seed, generation, number) for number in itertools.chain(first, numbers))
     shares = (rows - rows // 2, rows // 2) if isinstance(evaluator, Overlapping) else (rows,)
     tables = [_Table(Search(game, evaluator, _search_config(config), share), waiting) for share in shares if share]
     while tables:
@@ -139,10 +139,13 @@ class _Table:
             game.arrive(after[i : i + 1])
 
 
-def _prover(game: Game, config: SelfPlayConfig) -> AlphaBeta:
-    """What proves positions, with a table of two to four entries for a node of the largest proof, up to 16 MB."""
-    bits = max(config.prove_nodes, config.hindsight_nodes).bit_length() + 1
-    return AlphaBeta(game, table_bits=min(bits, 20))
+def _provers(game: Game, config: SelfPlayConfig) -> Provers | None:
+    """What proves positions, each with a table of two to four entries for a node of the largest proof, up to 16 MB."""
+    if not config.prove_nodes:
+        return None
+    bits = min(max(config.prove_nodes, config.hindsight_nodes).bit_length() + 1, 20)
+    lengths, outcomes = (AlphaBeta(game, table_bits=bits, forcing=True, distance=told) for told in (True, False))
+    return Provers(lengths=lengths, outcomes=outcomes)
 
 
 def _search_config(config: SelfPlayConfig) -> SearchConfig:

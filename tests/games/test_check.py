@@ -1,5 +1,6 @@
 """The conformance suite accepts the games of this package and catches one deliberate fault per property."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,17 @@ def race(**changes: Any) -> LiftedGame:
     return lift("race", **(rules | changes))
 
 
+def near_the_end(s: Any, mask: Any, weights: Any) -> int:
+    """The rule `forcing` of the race: from 3 on a step of two wins, and one must not let the opponent do it."""
+    if s.at[s.to_play] >= 3:
+        return 1
+    return -1 if s.at[1 - s.to_play] >= 3 else 0
+
+
 def test_the_sound_race_conforms() -> None:
     assert all(verdicts(race()).values())
+    findings = {finding.property: finding.message for finding in check(race(forcing=near_the_end))}
+    assert re.fullmatch(r"\d+ positions, [1-9]\d* of them settled, 0 moves taken out", findings["forced moves"])
 
 
 def never_ends(s: Any, a: int) -> None:
@@ -115,6 +125,25 @@ def first_players_view(s: Any, planes: Any) -> None:
     planes[1, 0, s.at[1]] = 1
 
 
+def sees_no_win(s: Any, mask: Any, weights: Any) -> int:
+    return 0
+
+
+def sees_wins_too_early(s: Any, mask: Any, weights: Any) -> int:
+    return 1 if s.at[s.to_play] >= 2 else near_the_end(s, mask, weights)
+
+
+def drops_a_sound_move(s: Any, mask: Any, weights: Any) -> int:
+    if s.at[0] + s.at[1] == 0:
+        mask[0] = False
+    return 1 if s.at[s.to_play] >= 3 else -1 if s.at[1 - s.to_play] >= 3 else 0
+
+
+def keeps_an_illegal_move(s: Any, mask: Any, weights: Any) -> int:
+    mask[:] = True
+    return 1 if s.at[s.to_play] >= 3 else -1 if s.at[1 - s.to_play] >= 3 else 0
+
+
 def swap_players(s: Any, k: int, t: Any) -> None:
     t.at[0] = s.at[1]
     t.at[1] = s.at[0]
@@ -129,6 +158,10 @@ def swap_players(s: Any, k: int, t: Any) -> None:
         (race(play=pays_early), "returns"),
         (race(legal=nothing_when_behind), "plays"),
         (race(observe=first_players_view), "mover's view"),
+        (race(forcing=sees_no_win), "forced moves"),
+        (race(forcing=sees_wins_too_early), "forced moves"),
+        (race(forcing=drops_a_sound_move), "forced moves"),
+        (race(forcing=keeps_an_illegal_move), "forced moves"),
         (race(symmetries=2, transform=swap_players, transform_action=lambda a, k: a), "symmetries"),
         (
             race(symmetries=2, transform=lambda s, k, t: None, transform_action=lambda a, k: 1 - a if k else a),

@@ -193,11 +193,12 @@ def test_results_do_not_depend_on_what_was_searched_before() -> None:
         assert (first.value, first.plies, first.proven) == (second.value, second.plies, second.proven)
 
 
+@pytest.mark.parametrize("forcing", [False, True])
 @pytest.mark.parametrize("nodes", [300, 3000])
-def test_proofs_are_the_solver_s_and_forget_what_was_before(nodes: int) -> None:
+def test_proofs_are_the_solver_s_and_forget_what_was_before(nodes: int, forcing: bool) -> None:
     """Labelled positions: what is proven is true, and the same in any order."""
     labelled = labels.load("connect_four").select(np.arange(0, 2775, 15))
-    prover = AlphaBeta(games.load("connect_four"), distance=False, table_bits=13)
+    prover = AlphaBeta(games.load("connect_four"), distance=False, table_bits=13, forcing=forcing)
     proofs = [prover.prove(labelled.positions[i : i + 1], nodes) for i in range(len(labelled))]
     for i, proof in enumerate(proofs):
         if proof is not None:
@@ -210,10 +211,11 @@ def test_proofs_are_the_solver_s_and_forget_what_was_before(nodes: int) -> None:
         assert one is None or other is None or (one.value == other.value and (one.best == other.best).all())
 
 
-def test_proofs_with_distances_win_fast_and_lose_slowly() -> None:
+@pytest.mark.parametrize("forcing", [False, True])
+def test_proofs_with_distances_win_fast_and_lose_slowly(forcing: bool) -> None:
     """The moves are those of the complete analysis, on positions of random games."""
     game = games.load("connect_four:rows=4,columns=5")
-    prover, analyst = AlphaBeta(game), AlphaBeta(game)
+    prover, analyst = AlphaBeta(game, forcing=forcing), AlphaBeta(game)
     rng = np.random.default_rng(3)
     values = []
     for _ in range(40):
@@ -228,6 +230,40 @@ def test_proofs_with_distances_win_fast_and_lose_slowly() -> None:
         np.testing.assert_array_equal(proof.best, analysis.best)
         values.append(proof.value)
     assert {-1.0, 0.0, 1.0} <= set(values)
+
+
+@pytest.mark.parametrize("distance", [False, True])
+def test_forced_moves_make_proofs_cheaper(distance: bool) -> None:
+    """With a fifth of the nodes as many positions of the middle game are proven as without, and the same is said."""
+    labelled = labels.load("connect_four")
+    chosen = np.flatnonzero((labelled.positions["ply"] >= 18) & (labelled.positions["ply"] < 24))[::12]
+    labelled = labelled.select(chosen)
+    game = games.load("connect_four")
+    plain = AlphaBeta(game, distance=distance, table_bits=16)
+    told = AlphaBeta(game, distance=distance, table_bits=16, forcing=True)
+    proven = [0, 0]
+    for i in range(len(labelled)):
+        proofs = plain.prove(labelled.positions[i : i + 1], 30_000), told.prove(labelled.positions[i : i + 1], 6_000)
+        for k, proof in enumerate(proofs):
+            proven[k] += proof is not None
+            assert proof is None or proof.value == labelled.best[i]
+        if distance and proofs[0] is not None and proofs[1] is not None:
+            assert proofs[0].plies == proofs[1].plies
+            np.testing.assert_array_equal(proofs[0].best, proofs[1].best)
+    assert len(labelled) > 20
+    assert proven[1] >= proven[0] > 0
+
+
+def test_no_rule_for_forced_moves_changes_nothing() -> None:
+    game = games.load("tic_tac_toe")
+    plain, told = (
+        AlphaBeta(game).prove(game.initial(), 10**5),
+        AlphaBeta(game, forcing=True).prove(game.initial(), 10**5),
+    )
+    assert plain is not None
+    assert told is not None
+    assert (plain.value, plain.plies) == (told.value, told.plies)
+    np.testing.assert_array_equal(plain.best, told.best)
 
 
 def test_rollouts_at_the_horizon_are_averaged() -> None:

@@ -44,8 +44,9 @@ def test_larger_recipes_prove_more_where_a_game_has_proofs() -> None:
         for spec in ("connect_four", "pig")
         for config in [recipe(name, games.load(spec)).self_play]
     }
-    assert proofs["quick", "connect_four"] == (1000, 10_000)
-    assert proofs["standard", "connect_four"] == proofs["strong", "connect_four"] == (3000, 100_000)
+    assert proofs["quick", "connect_four"] == (1000, 30_000)
+    assert proofs["standard", "connect_four"] == (3000, 30_000)
+    assert proofs["strong", "connect_four"] == (3000, 100_000)
     assert all(proofs[name, "pig"] == (0, 0) for name in RECIPES)
 
 
