@@ -1,4 +1,4 @@
-"""How many games a worker plays side by side: so many that a search of that batch is fastest on this machine."""
+"""How many games a worker plays side by side: as many as still make a search of that batch fast on this machine."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ _DEVICE = 512
 """The most games side by side on a device, which has two tables of half of them in turns."""
 _SIMULATIONS = 16
 """Of every search that is timed: rates hardly depend on it."""
-_TURNS = 3
-"""Rounds over all sizes, of which each size's best counts."""
+_TURNS = 5
+"""Rounds over all sizes, of which each size's best counts: other programs only ever slow a search."""
 _SECONDS = 6.0
 """No search is begun later than so long after the first."""
+_NEARLY = 0.95
+"""Of the best rate: so near to each other, rates are not told apart on a machine that does other work too."""
 
 
 def settle(game: Game, config: Config) -> Config:
@@ -43,16 +45,20 @@ def settle(game: Game, config: Config) -> Config:
 
 
 def fastest_slots(game: Game, config: Config, agent: Checkpoint) -> Config:
-    """`config` with the number of games side by side that makes most simulations a second, where it leaves that open.
+    """`config` with the largest number of games side by side that is about as fast as any, where it leaves that open.
 
-    That is at most a worker's share of the games.
+    That is at most a worker's share of the games. Of sizes that are nearly as fast the largest is taken, because what a
+    single search does not show speaks for it: answers that are known without the network, and games that have ended,
+    make batches smaller, and what a move costs besides its search is paid less often.
     """
     if config.self_play.slots:
         return config
     share = _share(config)
     sizes = sorted({min(size, share) for size in SIZES})
     rates = simulation_rates(game, config.self_play, agent, sizes, config.seed) if len(sizes) > 1 else {share: 1.0}
-    return replace(config, self_play=replace(config.self_play, slots=max(rates, key=rates.__getitem__)))
+    enough = _NEARLY * max(rates.values())
+    slots = max(size for size, rate in rates.items() if rate >= enough)
+    return replace(config, self_play=replace(config.self_play, slots=slots))
 
 
 def simulation_rates(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+
+import psutil
 
 from training.recipes import usable_cores
 
@@ -19,42 +18,48 @@ class Effort:
     Attributes:
         evaluations: positions that the network evaluated.
         seconds: processor time.
-        memory: resident bytes at the end; what processes share is counted in each.
     """
 
     evaluations: int = 0
     seconds: float = 0.0
-    memory: int = 0
 
     def __add__(self, other: Effort) -> Effort:
         """Both together."""
-        return Effort(
-            evaluations=self.evaluations + other.evaluations,
-            seconds=self.seconds + other.seconds,
-            memory=self.memory + other.memory,
-        )
+        return Effort(evaluations=self.evaluations + other.evaluations, seconds=self.seconds + other.seconds)
 
 
 class Meter:
-    """Tells how much of the cores' time was not used by this process and its workers; it measures between readings."""
+    """Tells what this process and its workers use, of time between two readings and of memory at any moment."""
 
-    def __init__(self) -> None:
-        self._wall, self._own = time.perf_counter(), time.process_time()
+    def __init__(self, workers: Sequence[int]) -> None:
+        """Begin to measure; `workers` are process ids."""
+        self._processes = [psutil.Process(), *map(psutil.Process, workers)]
+        self._wall, self._used = time.perf_counter(), self._seconds()
 
-    def idle(self, others: float) -> float:
-        """The unused share of the usable cores' time since the last reading; `others` are the workers' seconds.
+    def idle(self) -> float:
+        """The share of the usable cores' time since the last reading in which none of the processes ran.
 
         What other programs used counts as unused: a core that they hold does nothing for this one.
         """
-        wall, own = time.perf_counter(), time.process_time()
-        used = (own - self._own + others) / ((wall - self._wall) * usable_cores())
-        self._wall, self._own = wall, own
-        return max(0.0, 1.0 - used)
+        wall, used = time.perf_counter(), self._seconds()
+        share = (used - self._used) / ((wall - self._wall) * usable_cores())
+        self._wall, self._used = wall, used
+        return max(0.0, 1.0 - share)
+
+    def memory(self) -> int:
+        """Resident bytes; what processes share is counted in each."""
+        return _resident(self._processes)
+
+    def _seconds(self) -> float:
+        """Processor time of all since they began."""
+        used = [process.cpu_times() for process in self._processes]
+        return float(sum(one.user + one.system for one in used))
 
 
-def resident_memory() -> int:
-    """Bytes of this process in memory: now on Linux, at most elsewhere."""
-    if sys.platform == "linux":
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+def resident_memory(processes: Sequence[int]) -> int:
+    """Bytes in memory of the processes with these ids; what they share is counted in each."""
+    return _resident([psutil.Process(number) for number in processes])
+
+
+def _resident(processes: Sequence[psutil.Process]) -> int:
+    return sum(process.memory_info().rss for process in processes)

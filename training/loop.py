@@ -1,8 +1,9 @@
 """The algorithm: self-play, replay, minibatches, learning, evaluation, checkpoint, and again.
 
-While a generation is played, the network learns from those before it. Every random number is seeded by the run's seed,
-the generation and its purpose, and what is learned from or played with never depends on who was faster. So a run that
-is interrupted and resumed equals one that was not, bit for bit, on the same machine and versions.
+While a generation is played, the agent before it is judged and the network learns from all before it. Every random
+number is seeded by the run's seed, the generation and its purpose, and what is learned from or played with never
+depends on who was faster. So a run that is interrupted and resumed equals one that was not, bit for bit, on the same
+machine and versions.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from training import state, tensorboard
 from training.backends import check_exists
 from training.batching import settle
 from training.config import Config, to_json
-from training.effort import Meter, resident_memory
+from training.effort import Meter
 from training.evaluation import evaluate, judge, labelled_positions
 from training.learner import Learner, Losses, mean_losses, optimise, torch_threads
 from training.playing import opening
@@ -34,7 +35,7 @@ from training.progress import Observer, Report, summarise
 from training.recipes import mean_length
 from training.replay import Replay
 from training.seeds import Purpose, generator
-from training.workers import Workers
+from training.workers import Round, Workers
 
 _CALIBRATED = 512
 """Positions on which the agent is calibrated."""
@@ -81,23 +82,24 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
     if done == 0:
         _save_agent(run, game, config, learner, replay, 0)
     observer.started(game, config, run, done)
-    pace, meter = _Pace(config.generations - done), Meter()
+    pace = _Pace(config.generations - done)
     with (
         tensorboard.events(run, done) as log,
         torch_threads(config.learner.threads),
         Workers(game, config.self_play, config.seed, config.workers) as workers,
     ):
+        meter, play = Meter(workers.process_ids), None
         for generation in range(done + 1, config.generations + 1):
             rng = generator(config.seed, generation, Purpose.LEARNING)
             module.set_learning_rates(optimizer, (generation - 1) / max(1, config.generations - 1))
             learn = partial(_learn, fabric, module, optimizer, replay, config, rng)
             observer.phase(generation, "self-play")
-            play = workers.start(generation, path_of(run, generation - 1), partial(observer.game_played, generation))
+            play = play or _start(workers, run, generation, observer)
             losses, learning_seconds = learn(replay.count(generation - 1) if config.overlap else 0, play.hear)
             played, effort = play.finish()
             for one in played:
                 replay.insert(one.samples)
-            games = summarise(played, effort, pace.lap(), replay.age(generation))
+            games = summarise(played, effort, play.seconds, replay.age(generation))
 
             if losses is None or not config.overlap or generation == config.generations:
                 observer.phase(generation, "learning")
@@ -108,6 +110,8 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
             observer.phase(generation, "evaluation")
             state.check_space(run, replay, learner)
             _save_agent(run, game, config, learner, replay, generation)
+            # Those who play need not wait for the verdict.
+            play = _start(workers, run, generation + 1, observer) if generation < config.generations else None
             due = _due(config, generation)
             matches = evaluate(run, game, config, generation) if due else ()
             judged = judge(run, game, config, generation) if due else ()
@@ -122,14 +126,19 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
                 seconds=pace.generation(),
                 matches=matches,
                 judged=judged,
-                idle=meter.idle(effort.seconds if config.workers else 0.0),
-                memory=resident_memory() + (effort.memory if config.workers else 0),
+                idle=meter.idle(),
+                memory=meter.memory(),
                 seconds_left=pace.left(),
             )
             tensorboard.write(log, game, report, played[0].samples)
             state.save(run, generation, learner, optimizer, replay)
             observer.generation_done(report)
     return path_of(run, config.generations)
+
+
+def _start(workers: Workers, run: Path, generation: int, observer: Observer) -> Round:
+    """Have a generation played by the agent before it."""
+    return workers.start(generation, path_of(run, generation - 1), partial(observer.game_played, generation))
 
 
 def _learn(
@@ -199,19 +208,13 @@ class _Pace:
 
     def __init__(self, generations: int) -> None:
         self._generations, self._done = generations, 0
-        self._start = self._last = self._begun = time.perf_counter()
-
-    def lap(self) -> float:
-        """Seconds since the last call, or the last generation's end."""
-        last, self._last = self._last, time.perf_counter()
-        return self._last - last
+        self._start = self._last = time.perf_counter()
 
     def generation(self) -> float:
         """Called at a generation's end: the seconds that it took."""
-        self.lap()
-        begun, self._begun = self._begun, self._last
+        last, self._last = self._last, time.perf_counter()
         self._done += 1
-        return self._last - begun
+        return self._last - last
 
     def left(self) -> float:
         """Seconds that the rest will take at the pace of the generations so far."""

@@ -17,7 +17,7 @@ from games import Game
 from hybrid.checkpoint import Checkpoint, save
 from hybrid.network_config import NetworkShape, initial_weights
 from training.config import Config, SelfPlayConfig
-from training.effort import Effort
+from training.effort import Effort, resident_memory
 from training.playing import PlayedGame
 from training.progress import Observer, Report
 from training.recipes import usable_cores
@@ -66,15 +66,18 @@ class LoopCost:
 
 def self_play(
     game: Game, agent: Checkpoint, config: SelfPlayConfig, seed: int, workers: int
-) -> tuple[list[PlayedGame], Effort, float]:
-    """One generation's games, what they cost and wall seconds; a few games before, not counted, load everything."""
+) -> tuple[list[PlayedGame], Effort, float, int]:
+    """One generation's games, what they cost, wall seconds and the workers' resident bytes at the end.
+
+    A few games before, not counted, load everything.
+    """
     with tempfile.TemporaryDirectory() as folder, Workers(game, config, seed, workers) as pool:
         path = Path(folder, "agent.safetensors")
         save(path, agent)
         pool.start(0, path, lambda one: None, games=2 * workers).finish()
-        start = time.perf_counter()
-        played, effort = pool.play(1, path, lambda one: None)
-        return played, effort, time.perf_counter() - start
+        play = pool.start(1, path, lambda one: None)
+        played, effort = play.finish()
+        return played, effort, play.seconds, resident_memory(pool.process_ids)
 
 
 def learning(game: Game, config: Config, samples: Samples, seconds: float, turns: int = 3) -> Rates:

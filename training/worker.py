@@ -6,9 +6,11 @@ does.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import os
+import queue
 import signal
 import struct
 import sys
@@ -18,6 +20,8 @@ import traceback
 from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 from games import Game, load
 from hybrid import checkpoint as checkpoints
@@ -25,7 +29,7 @@ from hybrid.cache import CachedEvaluator
 from hybrid.evaluate import NetworkEvaluator, load_evaluator
 from training.backends import settled
 from training.config import SelfPlayConfig
-from training.effort import Effort, resident_memory
+from training.effort import Effort
 from training.playing import PlayedGame
 from training.selfplay import play_games
 
@@ -77,23 +81,54 @@ class GameQueue:
         return 1 + len(games) // (cls._ENTRIES - cls.MOST_TAKERS)
 
 
-def serve(handle: int, queue: int, parent: int) -> None:
-    """Run a worker: obey the parent at the other end of the pipe `handle` until it is gone; `queue` holds games."""
+class Outbox:
+    """Sends messages from a thread, so that a worker plays on while its parent has no time to hear.
+
+    A context manager: what it holds is sent before it ends.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        self._messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._empty, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._messages.put(None)
+        self._thread.join()
+
+    def send(self, message: object) -> None:
+        """Send anything but None; does not wait."""
+        self._messages.put(message)
+
+    def _empty(self, pipe: Connection) -> None:
+        """Send what comes until the end, or for as long as there is someone to hear it."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while (message := self._messages.get()) is not None:
+                pipe.send(message)
+
+
+def serve(handle: int, waiting: int, parent: int) -> None:
+    """Run a worker: obey the parent at the other end of the pipe `handle` until it is gone; `waiting` holds games."""
     _die_with(parent)
     os.nice(_NICENESS)
-    with Connection(handle) as pipe:
+    with Connection(handle) as pipe, Outbox(pipe) as outbox:
         try:
             spec, config, seed = pipe.recv()
             game = load(spec)
             while True:
                 generation, checkpoint, own, common = pipe.recv()
-                numbers = itertools.chain(own, GameQueue.taken(queue, common))
+                numbers = itertools.chain(own, GameQueue.taken(waiting, common))
                 for message in play(game, config, seed, generation, checkpoint, numbers):
-                    pipe.send(message)
-        except (EOFError, BrokenPipeError, ConnectionResetError):
+                    outbox.send(message)
+        except (EOFError, ConnectionResetError):
             return
         except Exception:
-            pipe.send(traceback.format_exc())
+            outbox.send(traceback.format_exc())
 
 
 def play(
@@ -105,7 +140,7 @@ def play(
     evaluator = _evaluator(game, config, checkpoint) if config.dial.consults_network else None
     yield from play_games(game, evaluator, config, seed, generation, numbers)
     evaluations = evaluator.evaluations if evaluator is not None else 0
-    yield Effort(evaluations=evaluations, seconds=time.process_time() - start, memory=resident_memory())
+    yield Effort(evaluations=evaluations, seconds=time.process_time() - start)
 
 
 def _evaluator(game: Game, config: SelfPlayConfig, checkpoint: Path) -> NetworkEvaluator | CachedEvaluator:

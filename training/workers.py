@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
@@ -151,7 +152,11 @@ class Workers:
 
 
 class Round:
-    """A generation that is being played. Workers wait where nobody hears them: call `hear` now and then."""
+    """A generation that is being played, whether or not anyone hears of it.
+
+    Attributes:
+        seconds: wall time from its start to its end; 0 until it has been finished.
+    """
 
     def __init__(
         self,
@@ -163,6 +168,8 @@ class Round:
         self._messages, self._busy, self._local, self._finished = messages, busy, local, finished
         self._games: list[PlayedGame] = []
         self._effort = Effort()
+        self._begun = time.perf_counter()
+        self.seconds = 0.0
 
     def hear(self, timeout: float | None = 0.0) -> None:
         """Take what the workers have said, waiting up to `timeout` seconds (None: for ever) for at least one of them.
@@ -183,10 +190,13 @@ class Round:
         Raises:
             ChildProcessError: a worker failed or died.
         """
-        for message in self._local or ():
-            self._take(message)
+        if self._local is not None:
+            self._begun = time.perf_counter()
+            for message in self._local:
+                self._take(message)
         while self._busy:
             self.hear(None)
+        self.seconds = time.perf_counter() - self._begun
         return sorted(self._games, key=lambda game: game.number), self._effort
 
     def _take(self, message: PlayedGame | Effort) -> None:

@@ -55,6 +55,7 @@ class TrainingScreen(Observer):
     def started(self, game: Game, config: Config, run: Path, generation: int) -> None:
         """Say what is trained, and head the columns."""
         self.done, self._generations, self._games = generation, config.generations, config.self_play.games
+        self._since = time.perf_counter()
         network = config.network
         if generation >= config.generations:
             self._console.print(f"The run in {escape(str(run))} is complete: {generation} generations.", soft_wrap=True)
@@ -69,7 +70,10 @@ class TrainingScreen(Observer):
 
     def phase(self, generation: int, name: str) -> None:
         """Show what the generation is at."""
-        self._since, self._simulations, self._played = time.perf_counter(), 0, 0
+        self._simulations = self._played = 0
+        if name == "evaluation":
+            # The next generation's games begin meanwhile.
+            self._since = time.perf_counter()
         total = self._games if name == "self-play" else None
         description = f"generation {generation}/{self._generations} · {name}"
         self._progress.reset(self._task, total=total, description=description, note=self._left)

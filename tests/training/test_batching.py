@@ -30,7 +30,7 @@ def rates_of(monkeypatch: pytest.MonkeyPatch, best: int) -> list[list[int]]:
 
     def rates(game: object, config: object, agent: object, sizes: list[int], seed: int) -> dict[int, float]:
         calls.append(sizes)
-        return {size: -abs(size - best) for size in sizes}
+        return {size: 1 / (1 + abs(size - best) / 100) for size in sizes}
 
     monkeypatch.setattr(batching, "simulation_rates", rates)
     return calls
@@ -41,6 +41,8 @@ def rates_of(monkeypatch: pytest.MonkeyPatch, best: int) -> list[list[int]]:
     [
         (500, 2, 64, 64, [16, 32, 64, 96, 128, 192, 250]),
         (151, 2, 200, 76, [16, 32, 64, 76]),
+        (134, 2, 64, 67, [16, 32, 64, 67]),  # nearly as fast, and larger
+        (160, 2, 64, 64, [16, 32, 64, 80]),
         (9999, 0, 300, 256, [16, 32, 64, 96, 128, 192, 256]),
         (16, 0, 9, 16, None),
     ],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -71,25 +74,35 @@ def test_measured_games_are_the_same_games(tiny: Config) -> None:
 
 
 def test_idle_time_is_what_nobody_used() -> None:
-    meter = Meter()
+    meter = Meter([])
     work(0.05)
     time.sleep(0.1)
-    start = time.perf_counter()
-    share = meter.idle(0.0)
     # One of the cores worked for a third of the time at most, or longer if it had to wait for its turn.
-    assert 1 - 0.5 / usable_cores() < share < 1
-    while time.perf_counter() - start < 0.02:
-        pass
-    assert meter.idle(1000.0) == 0
+    assert 1 - 0.5 / usable_cores() < meter.idle() < 1
+
+
+def test_workers_count() -> None:
+    program = (
+        "import time; block = bytearray(b'x' * 50_000_000); print(flush=True)\nwhile time.process_time() < 60: pass"
+    )
+    alone, memory = Meter([]), resident_memory([os.getpid()])
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as worker:
+        try:
+            assert worker.stdout is not None
+            worker.stdout.readline()
+            both = Meter([worker.pid])
+            alone.idle()
+            time.sleep(0.3)
+            assert both.idle() < alone.idle()
+            assert both.memory() - alone.memory() > 40_000_000
+            assert resident_memory([worker.pid, os.getpid()]) - memory > 40_000_000
+        finally:
+            worker.kill()
 
 
 def test_efforts_add_up() -> None:
-    total = Effort(evaluations=1, seconds=2.0, memory=3) + Effort(evaluations=10, seconds=20.0, memory=30)
-    assert total == Effort(evaluations=11, seconds=22.0, memory=33)
-    before = resident_memory()
-    block = bytearray(b"x" * 50_000_000)
-    assert resident_memory() - before > 40_000_000
-    del block
+    total = Effort(evaluations=1, seconds=2.0) + Effort(evaluations=10, seconds=20.0)
+    assert total == Effort(evaluations=11, seconds=22.0)
 
 
 def test_a_loop_of_two_generations_has_none_to_measure(tiny: Config) -> None:

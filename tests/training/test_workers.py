@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from multiprocessing.connection import Pipe
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.runtime import calibrate
 from training.config import Config
 from training.playing import PlayedGame
-from training.worker import GameQueue
+from training.worker import GameQueue, Outbox
 from training.workers import Workers
 
 
@@ -179,3 +181,22 @@ def gone(process: int, patience: float = 10.0) -> bool:
     while alive(process) and time.monotonic() < deadline:
         time.sleep(0.05)
     return not alive(process)
+
+
+def test_who_sends_need_not_wait_for_who_hears() -> None:
+    ours, theirs = Pipe()
+    with ours, theirs, ThreadPoolExecutor() as pool:
+        with Outbox(theirs) as outbox:
+            for number in range(3):
+                outbox.send(bytes([number]) * 10_000_000)  # more than any pipe holds
+            # To leave is to wait until all of it is sent.
+            heard = pool.submit(lambda: [ours.recv() for _ in range(3)])
+        assert [(message[0], len(message)) for message in heard.result(60)] == [(n, 10_000_000) for n in range(3)]
+
+
+def test_who_sends_to_nobody_goes_on() -> None:
+    ours, theirs = Pipe()
+    ours.close()
+    with theirs, Outbox(theirs) as outbox:
+        outbox.send("hello")
+        outbox.send("hello again")

@@ -134,7 +134,7 @@ def _self_play(
     with console().status("measuring the network alone") as status:
         before = _limit(agent, config.self_play, seconds)
         status.update("measuring self-play")
-        played, effort, elapsed = self_play(game, agent, config.self_play, config.seed, config.workers)
+        played, effort, elapsed, memory = self_play(game, agent, config.self_play, config.seed, config.workers)
         status.update("measuring the network alone again")
         after = _limit(agent, config.self_play, seconds)
     limit = max(before, after, key=lambda measured: measured.positions_per_second)
@@ -151,7 +151,7 @@ def _self_play(
         "limit_batch": limit.batch,
         "limit_workers": limit.workers,
         "workers_busy": effort.seconds / (elapsed * config.workers),
-        "workers_megabytes": effort.memory / 2**20,
+        "workers_megabytes": memory / 2**20,
     }
 
 
