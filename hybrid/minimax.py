@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import boolean, from_dtype, int16, int64, types, uint64
+from numba import boolean, from_dtype, int16, int64, types, uint64, void
 
 from games import Game, Positions
 from games.compile import kernel
@@ -157,11 +157,23 @@ class AlphaBeta:
         """
         if position["terminal"][0]:
             raise ValueError("position must not be terminal")
-        scores = np.empty(self.game.num_actions, np.int64)
-        if not _prover(self.game)(*self._state, position, np.empty_like(scores), scores, keep, nodes):
+        scores, proven = self._prove(position, np.zeros(1, np.bool_), nodes, keep)
+        if not proven[0]:
             return None
         best = int(scores.max())
-        return Proof(value=_value(best), plies=self._length(best, int(position["ply"][0])), best=scores == best)
+        return Proof(value=_value(best), plies=self._length(best, int(position["ply"][0])), best=scores[0] == best)
+
+    def values(self, positions: Positions, nodes: int) -> npt.NDArray[np.float64]:
+        """What about `nodes` nodes each prove of `positions` `[B]`, each by itself: `[B]` values for the mover.
+
+        They are 1, 0 or -1; NaN where the nodes do not suffice, and of terminal positions.
+        """
+        over = positions["terminal"] != 0
+        scores, proven = self._prove(positions, over.copy(), nodes, keep=False)
+        best = scores.max(axis=1)
+        values = np.where(np.abs(best) >= kernels.DECISIVE, np.sign(best), 0.0)
+        values[over | ~proven] = np.nan
+        return values
 
     def score(
         self, position: Positions, depth: int, low: int = -kernels.INFINITE, high: int = kernels.INFINITE, **budget: Any
@@ -182,6 +194,16 @@ class AlphaBeta:
         control.depth, control.level, control.arrived = depth, 0, 1
         self._run(**budget)
         return int(control.value), bool(control.resolved)
+
+    def _prove(
+        self, positions: Positions, proven: npt.NDArray[np.bool_], nodes: int, keep: bool
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Scores `[B, A]` of `positions` `[B]`, but of those `proven`, and which of all are proven now `[B]`."""
+        scores = np.zeros((len(positions), self.game.num_actions), np.int64)
+        _prover(self.game)(
+            *self._state, positions, np.empty_like(scores, shape=scores.shape[1]), scores, proven, keep, nodes
+        )
+        return scores, proven
 
     def _iterate(
         self, position: Positions, hints: npt.NDArray[np.int64], depth: int, deadline: float | None
@@ -269,7 +291,8 @@ def _value(score: int) -> float:
 def _prover(game: LiftedGame) -> Any:
     """The compiled `prove` of one game, made once."""
     if "prove" not in game.memo:
-        signature = boolean(*_state_types(game), game.records, int64[::1], int64[::1], boolean, int64)
+        results = (int64[::1], int64[:, ::1], boolean[::1])
+        signature = void(*_state_types(game), game.records, *results, boolean, int64)
         game.memo["prove"] = kernel(kernels.prove_factory, signature, *_rules(game), allocates=False)
     return game.memo["prove"]
 

@@ -260,10 +260,11 @@ def by_score(ranking: Any, scores: Any) -> None:
 def prove_factory(
     play: Callable[..., Any], legal: Callable[..., Any], playout: Callable[..., Any], forcing: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """`prove(words, ..., control, root, ranking, scores, keep, limit) -> solved`: deepen until a position is proven.
+    """`prove(words, ..., control, roots, ranking, scores, proven, keep, limit)`: deepen until positions are proven.
 
     The first eleven arguments are the state of `search_factory`; what it remembers counts only if `keep` says so.
-    `root` `[1]` is the position, `ranking` `[A]` is overwritten, and `scores` `[A]` are those of its actions for the
+    `roots` `[R]` are the positions, of which those `proven` `[R]` are left out and the others then `proven` or not;
+    `limit` is the nodes of each. `ranking` `[A]` is overwritten, and `scores` `[R, A]` are those of the actions for the
     mover: exact where they are the best, else upper bounds, and `-INFINITE` of illegal ones.
 
     To tell lengths, searches deepen ply by ply. For the outcome alone the first few do, for quick wins, and the next
@@ -271,7 +272,8 @@ def prove_factory(
     """
     search = njit(_nrt=False)(search_factory(play, legal, playout, forcing))  # type: ignore[call-overload]
 
-    def prove(
+    @njit(_nrt=False)  # type: ignore[call-overload]
+    def prove_one(
         words,
         path,
         frames,
@@ -283,7 +285,8 @@ def prove_factory(
         killers,
         history,
         control,
-        root,
+        roots,
+        row,
         ranking,
         scores,
         keep,
@@ -294,9 +297,9 @@ def prove_factory(
             renew(table, killers, history, c)
         c.nodes = 0
         c.plies = 0
-        sign = 1 if root[0].to_play == 0 else -1
+        sign = 1 if roots[row].to_play == 0 else -1
         mask[:] = False
-        legal(root[0], mask)
+        legal(roots[row], mask)
         for action in range(mask.shape[0]):
             scores[action] = 0 if mask[action] else -INFINITE
         count = np.sum(mask)
@@ -309,7 +312,7 @@ def prove_factory(
             by_score(ranking, scores)
             for action in ranking[:count]:
                 floor = max(best - 1, -INFINITE)
-                path[0] = root[0]
+                path[0] = roots[row]
                 play(path[0], action)
                 frames[0].low = floor if sign > 0 else -INFINITE
                 frames[0].high = INFINITE if sign > 0 else -floor
@@ -327,5 +330,46 @@ def prove_factory(
             if resolved or best >= DECISIVE:
                 return True
         return False
+
+    def prove(
+        words,
+        path,
+        frames,
+        order,
+        mask,
+        weights,
+        scratch,
+        table,
+        killers,
+        history,
+        control,
+        roots,
+        ranking,
+        scores,
+        proven,
+        keep,
+        limit,
+    ):
+        for row in range(roots.shape[0]):
+            if not proven[row]:
+                proven[row] = prove_one(
+                    words,
+                    path,
+                    frames,
+                    order,
+                    mask,
+                    weights,
+                    scratch,
+                    table,
+                    killers,
+                    history,
+                    control,
+                    roots,
+                    row,
+                    ranking,
+                    scores[row],
+                    keep,
+                    limit,
+                )
 
     return prove

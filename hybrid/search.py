@@ -20,7 +20,7 @@ from hybrid import direct
 from hybrid.agent import Decisions, Root, require_movers
 from hybrid.evaluate import Evaluator, Judged, UniformEvaluator
 from hybrid.forest import Forest
-from hybrid.leaves import Leaves, find_positions, merged, reveal, with_images
+from hybrid.leaves import Leaves, find_positions, leaf_prover, merged, reveal, with_images
 from hybrid.search_config import SearchConfig
 from hybrid.search_kernels import NODES, chance_kernels, kernels
 from hybrid.strategy import Strategy, exploration_weights
@@ -45,8 +45,8 @@ class Search:
         """Make `rows` empty trees; `evaluator` is needed unless the dial stands at the direct end.
 
         Raises:
-            ValueError: the dial does not search, or consults a network where there is none, or there is no room for a
-                simulation.
+            ValueError: the dial does not search, or consults a network where there is none, there is no room for a
+                simulation, or leaves are to be proven of a game that alpha-beta cannot search.
         """
         if not config.dial.searches:
             raise ValueError("simulations must be at least 1 to search, got 0")
@@ -71,7 +71,9 @@ class Search:
             raise ValueError(f"max_nodes must be at least {self._nodes + 1} in {game.spec!r}, got {config.max_nodes}")
         knows_nothing = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
         bounded = self.evaluator is not None and config.max_evaluations > 0
-        self._fused = knows_nothing and isinstance(game, LiftedGame) and config.parallel_leaves == 1 and not bounded
+        self._prove = leaf_prover(game, config.leaf_nodes)
+        alone = config.parallel_leaves == 1 and self._prove is None
+        self._fused = knows_nothing and isinstance(game, LiftedGame) and alone and not bounded
 
     @property
     def tree(self) -> Tree:
@@ -179,7 +181,7 @@ class Search:
         )
         at, leaves, simulations = at[:found], leaves[:found], simulations[:found]
         (new,) = fresh[:found].nonzero()
-        find_positions(self.game, self.forest, at[new], leaves[new])
+        find_positions(self.game, self.forest, at[new], leaves[new], self._prove)
         if self.game.stochastic:
             reveal(self.game, self.forest, at, leaves, new, self.config.parallel_leaves)
         unsolved = np.empty(found, np.int64)

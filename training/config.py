@@ -44,6 +44,7 @@ class SelfPlayConfig:
         noise_fraction: its share in the root's prior; 0 = no noise.
         opening_fraction: share of games that begin with uniformly random plies.
         opening_plies: the most such plies; their number is uniform from 1.
+        leaf_nodes: positions that alpha-beta may visit at each new leaf of a search; see `SearchConfig`.
         prove_nodes: positions that alpha-beta may visit before a move to prove its value. Proven positions are not
             searched but learned exactly. For two-player zero-sum games without chance; 0 = no proofs.
         hindsight_nodes: positions that alpha-beta may visit after a game for every position of it, from the last
@@ -80,6 +81,7 @@ class SelfPlayConfig:
     noise_fraction: float = 0.25
     opening_fraction: float = 0.5
     opening_plies: int = 4
+    leaf_nodes: int = 0
     prove_nodes: int = 0
     hindsight_nodes: int = 0
     resign_threshold: float = -1.0
@@ -99,7 +101,7 @@ class SelfPlayConfig:
         if self.dial.seconds is not None:
             raise ValueError(f"dial must be given in simulations in self-play, got {self.dial.seconds} s: seconds vary")
         at_least(self, 1, "fast_simulations", "games", "direct_simulations")
-        at_least(self, 0, "slots", "prove_nodes", "hindsight_nodes", "direct_generations")
+        at_least(self, 0, "slots", "leaf_nodes", "prove_nodes", "hindsight_nodes", "direct_generations")
         at_least(self, 0, "temperature_plies", "opening_plies", "cache_megabytes")
         if self.hindsight_nodes and not self.prove_nodes:
             raise ValueError(f"hindsight_nodes needs prove_nodes, got {self.hindsight_nodes} and no proofs")

@@ -157,4 +157,5 @@ def _search_config(config: SelfPlayConfig) -> SearchConfig:
         c_puct=config.c_puct,
         dirichlet_total=config.noise_total,
         noise_fraction=config.noise_fraction,
+        leaf_nodes=config.leaf_nodes,
     )

@@ -110,7 +110,8 @@ def timed_parts(clock: Clock, stochastic: bool) -> Iterator[None]:
         for steps in (kernels(), chance_kernels()) if stochastic else (kernels(),):
             for name in vars(steps):
                 stack.enter_context(timed(clock, "tree", steps, name))
-        stack.enter_context(timed(clock, "proofs", AlphaBeta, "prove"))
+        for name in ("prove", "values"):
+            stack.enter_context(timed(clock, "proofs", AlphaBeta, name))
         yield
 
 

@@ -8,6 +8,7 @@ from games import Game
 from hybrid.dial import Dial
 from hybrid.durations import parse_duration
 from hybrid.evaluate import Evaluators, Precision
+from hybrid.leaves import usual_leaf_nodes
 from hybrid.search import SearchConfig
 from hybrid.search_agent import SearchAgent, dial_from
 from hybrid.strategy import Strategy
@@ -38,6 +39,7 @@ def make(
     precision: Precision = "float",
     temperature: float = 0.0,
     symmetric: bool = True,
+    leaf_nodes: int | None = None,
     evaluations: int = 0,
 ) -> SearchAgent:
     """Spec `runs/c4?dial=0.3&simulations=64`: the newest network of a run (or one checkpoint) behind the dial.
@@ -68,6 +70,8 @@ def make(
         temperature: draw the moves of the network alone from softmax(logits / temperature); 0 = play the best.
         symmetric: judge the position to move in by the network's mean over its images under the game's symmetries, an
             evaluation each; see `SearchConfig`.
+        leaf_nodes: see `SearchConfig`; by default 30 where a network is consulted and the game tells forced moves, as
+            Connect Four does, else 0.
         evaluations: budget of network evaluations per move instead of `simulations`; see `bound`.
     """
     seconds = parse_duration(time)
@@ -75,6 +79,8 @@ def make(
         raise ValueError(f"evaluations must be at least 1, without time beside them, got {evaluations} and {time!r}")
     place = dial_from(evaluations or simulations, dial, prior_weight, value_weight, seconds)
     place, most = bound(place) if evaluations else (place, 0)
+    if leaf_nodes is None:
+        leaf_nodes = usual_leaf_nodes(game) if place.consults_network else 0
     config = SearchConfig(
         dial=place,
         max_evaluations=most,
@@ -88,6 +94,7 @@ def make(
         reuse=reuse,
         parallel_leaves=parallel_leaves,
         symmetric=symmetric,
+        leaf_nodes=leaf_nodes,
     )
     return SearchAgent(game, evaluators.of(path, device, precision), config, name=path, temperature=temperature)
 

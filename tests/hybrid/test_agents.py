@@ -153,7 +153,9 @@ def test_the_trained_ends_are_exact_too(run: Path) -> None:
     )
     assert one.root is not None
     unproven = np.isnan(one.root.proven).all(axis=1)
-    np.testing.assert_array_equal(one.actions[unproven], none.actions[unproven])
+    # Of moves that are each other's images, which weigh the same up to rounding, any will do.
+    chosen = np.take_along_axis(none.policy, one.actions[:, None], axis=1)[:, 0]
+    np.testing.assert_allclose(chosen[unproven], none.policy.max(axis=1)[unproven], rtol=1e-5)
 
 
 def test_weights_without_a_position_leave_the_rest_at_alphazero() -> None:

@@ -211,6 +211,20 @@ def test_proofs_are_the_solver_s_and_forget_what_was_before(nodes: int, forcing:
         assert one is None or other is None or (one.value == other.value and (one.best == other.best).all())
 
 
+@pytest.mark.parametrize("nodes", [30, 3000])
+def test_values_of_many_are_the_proofs_of_each(nodes: int) -> None:
+    labelled = labels.load("connect_four").select(np.arange(0, 2775, 45))
+    prover = AlphaBeta(games.load("connect_four"), distance=False, table_bits=13, forcing=True)
+    proofs = [prover.prove(labelled.positions[i : i + 1], nodes) for i in range(len(labelled))]
+    expected = [np.nan if proof is None else proof.value for proof in proofs]
+    assert 0 < np.isnan(expected).sum() < len(expected)
+    np.testing.assert_array_equal(prover.values(labelled.positions, nodes), expected)
+    over = labelled.positions.copy()
+    over["terminal"][::2] = 1
+    expected[::2] = [np.nan] * len(expected[::2])
+    np.testing.assert_array_equal(prover.values(over, nodes), expected)
+
+
 @pytest.mark.parametrize("forcing", [False, True])
 def test_proofs_with_distances_win_fast_and_lose_slowly(forcing: bool) -> None:
     """The moves are those of the complete analysis, on positions of random games."""

@@ -9,6 +9,7 @@ import games
 from games import Game, Positions
 from hybrid.agent import Decisions, Root
 from hybrid.dial import Dial
+from hybrid.leaves import usual_leaf_nodes
 from hybrid.search import Search, SearchConfig
 from hybrid.strategy import Strategy
 from tests.hybrid.fakes import Floats, HashEvaluator, decided, nodes_of, sampled, searched, seeds
@@ -57,6 +58,51 @@ def assert_true(spec: str, search: Search, row: int) -> int:
 @pytest.mark.parametrize("spec", SMALL)
 def test_no_proof_is_ever_wrong(spec: str, dial: Dial) -> None:
     prove(spec, SearchConfig(dial=dial), 100)
+
+
+@pytest.mark.parametrize("nodes", [1, 30, 1000])
+@pytest.mark.parametrize("dial", [Dial(simulations=80), Dial.at(1.0, simulations=80)])
+@pytest.mark.parametrize("spec", SMALL)
+def test_no_proof_at_a_leaf_is_ever_wrong(spec: str, dial: Dial, nodes: int) -> None:
+    prove(spec, SearchConfig(dial=dial, leaf_nodes=nodes), 40)
+
+
+def test_a_proven_leaf_is_not_evaluated() -> None:
+    spec = "connect_four:rows=4,columns=4,connect=4"
+    game, positions = games.load(spec), sampled(spec, 30, *SMALL[spec])
+    asked = []
+    for nodes in (0, 30, 100_000):
+        evaluator = HashEvaluator(game)
+        config = SearchConfig(dial=Dial(simulations=60), leaf_nodes=nodes)
+        search = searched(game, evaluator, config, positions, seeds(30))
+        asked.append(evaluator.evaluations)
+    assert asked[0] > 1.1 * asked[1]
+    # Where every leaf can be proven, only the roots are judged; nearly all of them are proven by their children.
+    assert asked[2] == len(positions)
+    assert np.mean(search.tree.node["solved"][:, 0]) > 0.8
+
+
+def test_proofs_at_leaves_leave_other_rows_alone() -> None:
+    game, positions = games.load("connect_four"), sampled("connect_four", 12, most=30)
+    config, evaluator = SearchConfig(dial=Dial(simulations=40), leaf_nodes=30), HashEvaluator(game)
+    together = decided(game, evaluator, config, positions, seeds(12))
+    for row in range(12):
+        one = slice(row, row + 1)
+        alone = decided(game, evaluator, config, positions[one], seeds(12)[one])
+        np.testing.assert_array_equal(root_of(alone).visits[0], root_of(together).visits[row])
+        np.testing.assert_array_equal(alone.values[0], together.values[row])
+
+
+@pytest.mark.parametrize("spec", ["pig", "mnk:players=3", "pettingzoo:connect_four_v3"])
+def test_leaves_are_proven_only_where_alpha_beta_can(spec: str) -> None:
+    game = games.load(spec)
+    assert usual_leaf_nodes(game) == 0
+    with pytest.raises(ValueError, match=r"leaf_nodes must be 0 but for two-player zero-sum games.*got 30 for"):
+        Search(game, HashEvaluator(game), SearchConfig(leaf_nodes=30), 1)
+
+
+def test_leaves_are_usually_proven_where_forced_moves_are_known() -> None:
+    assert [usual_leaf_nodes(games.load(spec)) for spec in ("connect_four", "tic_tac_toe")] == [30, 0]
 
 
 @pytest.mark.parametrize("strategy", [Strategy.UCT, Strategy.GUMBEL])

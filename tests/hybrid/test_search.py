@@ -305,6 +305,7 @@ def test_node_bytes_are_what_the_arrays_take() -> None:
         ({"dirichlet_total": 0.0}, "dirichlet_total"),
         ({"noise_fraction": 1.5}, "noise_fraction"),
         ({"max_nodes": 1}, "max_nodes"),
+        ({"leaf_nodes": -1}, "leaf_nodes"),
     ],
 )
 def test_bad_numbers_are_refused_by_name(options: dict[str, Any], named: str) -> None:

@@ -96,6 +96,13 @@ def test_games_do_not_depend_on_their_company(name: str) -> None:
     assert fingerprint(alone) == [expected[7]]
 
 
+def test_games_with_proofs_at_leaves_do_not_depend_on_their_company() -> None:
+    expected = fingerprint(played(leaf_nodes=30))
+    assert expected != fingerprint(played())
+    for slots in (1, 5, 64):
+        assert fingerprint(played(leaf_nodes=30, slots=slots)) == expected
+
+
 @pytest.mark.parametrize("slots", [1, 4, 5])
 def test_two_tables_that_take_turns_play_the_same_games(slots: int) -> None:
     game = games.load("connect_four")

@@ -61,10 +61,10 @@ def test_a_part_ends_where_an_error_is_raised() -> None:
 def test_measured_games_are_the_same_games(tiny: Config) -> None:
     game, config = games.load("tic_tac_toe"), replace(tiny.self_play, prove_nodes=20, cache_megabytes=1.0)
     agent = untrained(game, NetworkConfig(blocks=1, channels=8), 0)
-    steps, prove = dict(vars(kernels())), AlphaBeta.prove
+    steps, proofs = dict(vars(kernels())), (AlphaBeta.prove, AlphaBeta.values)
     played, evaluations, parts = profile(game, agent, config, 3, 6)
     assert vars(kernels()) == steps
-    assert AlphaBeta.prove is prove
+    assert (AlphaBeta.prove, AlphaBeta.values) == proofs
     evaluator = load_evaluator(game, agent, precision=config.precision)
     expected = list(play_games(game, evaluator, config, 3, 1, range(6)))
     assert fingerprint(played) == fingerprint(expected)
