@@ -85,6 +85,7 @@ def measure(arguments: argparse.Namespace) -> tuple[Figures, str]:
         precision=arguments.precision,
         backend=arguments.backend,
         prove_nodes=arguments.prove_nodes,
+        leaf_nodes=arguments.leaf_nodes,
     )
     options = {
         "game": GAMES[arguments.game],
@@ -127,6 +128,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=96, help="games side by side in a worker of ours")
     parser.add_argument("--games", type=int, default=384, help="in a generation of ours")
     parser.add_argument("--prove-nodes", type=int, default=0, help="positions that alpha-beta may visit before a move")
+    parser.add_argument("--leaf-nodes", type=int, default=0, help="positions that alpha-beta may visit at a leaf")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write all figures there")
     arguments = parser.parse_args()

@@ -34,7 +34,7 @@ def test_the_figures_of_a_small_network_agree_with_each_other(hybrid: Hybrid, tm
     assert min(loop.values()) >= 0 < loop["learner"]
     assert sum(loop.values()) == pytest.approx(1, abs=0.1)
     assert 50 < result["memory_megabytes"] < 5000
-    assert max(result["network_limits"]) == result["network_limit_per_second"]
+    assert result["network_limit_per_second"] == pytest.approx(sum(result["network_limits"]) / 2)
     assert f"{result['network_limit_per_second']:,.0f}" in ran.out
 
 
