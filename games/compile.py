@@ -4,21 +4,29 @@ numba caches neither functions that close over compiled functions nor notices a 
 Both follow from its cache key, so `compiled` replaces the key by a fingerprint of everything the function
 refers to. Kernels can then be written as factories that take a game's rules (`def factory(play, legal): def
 kernel(...)`): the rules are inlined, and a second process compiles nothing.
+
+numba tells functions of one name apart by counting those it compiles, in each process anew. The linker takes the first
+of two symbols of one name, so of two kernels that were cached by different processes one could call the other's inner
+functions (https://github.com/numba/numba/issues/10486). Here the count begins at a number of the kernel's own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
 import types as python_types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit, typeof
 from numba.core import config
+from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import FunctionCache
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaExperimentalFeatureWarning
 
@@ -41,8 +49,9 @@ def compiled(function: Callable[..., Any], signature: Any, *, allocates: bool = 
     if config.DISABLE_JIT:  # type: ignore[attr-defined]
         return function
     dispatcher = njit(nogil=True, _nrt=allocates)(function)  # type: ignore[call-overload]
-    dispatcher._cache = _FingerprintCache(function, allocates)
-    with warnings.catch_warnings():
+    cache = _FingerprintCache(function, allocates)
+    dispatcher._cache = cache
+    with warnings.catch_warnings(), _symbols_from(cache.first_symbol(signature)):
         # Helpers that read no more than a position's header may serve every game whose records begin with it, which is
         # just right; numba remarks on it when a game has nothing but the header.
         warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)
@@ -86,8 +95,24 @@ class _FingerprintCache(FunctionCache):
         super().__init__(function)  # type: ignore[no-untyped-call]
         self._fingerprint = (fingerprint(function), *options)
 
+    def first_symbol(self, signature: Any) -> int:
+        """The number from which the functions of this kernel are counted, of 64 bits."""
+        return int(hashlib.sha256(repr((self._fingerprint, signature)).encode()).hexdigest()[:16], 16)
+
     def _index_key(self, signature: Any, codegen: Any) -> tuple[Any, ...]:
-        return (signature, codegen.magic_tuple(), self._fingerprint)
+        return (signature, codegen.magic_tuple(), self._fingerprint, self.first_symbol(signature))
+
+
+@contextlib.contextmanager
+def _symbols_from(number: int) -> Iterator[None]:
+    """Within, numba counts the functions it compiles from `number` on."""
+    with global_compiler_lock:
+        before = FunctionIdentity._unique_ids
+        FunctionIdentity._unique_ids = itertools.count(number)
+        try:
+            yield
+        finally:
+            FunctionIdentity._unique_ids = before
 
 
 def _update(digest: Any, value: Any, seen: set[int]) -> None:

@@ -224,13 +224,15 @@ class AlphaBeta:
                     self.game.step(position, [action]), depth - 1, low, high, deadline=deadline
                 )
             except OutOfBudgetError:
-                won = best >= kernels.DECISIVE
-                return (scores if won else hints), won, False
+                return (scores if best >= kernels.DECISIVE else hints), False, False
             scores[action] = sign * score
             best = max(best, int(scores[action]))
             all_resolved &= resolved
-        # With distances, open moves cannot win sooner; without, they may yet turn out equally good.
-        return scores, all_resolved or (self.distance and best >= kernels.DECISIVE), True
+        # With distances, open moves cannot win within the depth and what `forcing` sees beyond; but sooner, perhaps,
+        # than by the longer way that the table kept. Without distances, they may yet turn out equally good.
+        reach = int(position["ply"][0]) + depth + 2 * int(self._control["forcing"][0])
+        fastest = self.distance and best >= kernels.DECISIVE and kernels.WIN - best <= reach
+        return scores, all_resolved or fastest, True
 
     def _report(self, scores: npt.NDArray[np.int64], ply: int, proven: bool, depth: int) -> Analysis:
         """An iteration's scores for the mover as an `Analysis`."""
@@ -239,7 +241,7 @@ class AlphaBeta:
         return Analysis(
             best=scores == best,
             value=_value(best),
-            plies=self._length(best, ply),
+            plies=self._length(best, ply) if proven else -1,
             proven=proven,
             depth=depth,
             nodes=int(control.nodes),

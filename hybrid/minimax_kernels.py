@@ -327,7 +327,9 @@ def prove_factory(
                 scores[action] = sign * c.value
                 best = max(best, scores[action])
                 resolved &= c.resolved
-            if resolved or best >= DECISIVE:
+            # A win from far beyond the horizon is what the table kept: moves that are still open may win sooner.
+            reach = roots[row].ply + depth + 1 + 2 * c.forcing
+            if resolved or (best >= DECISIVE and (not c.distance or WIN - best <= reach)):
                 return True
         return False
 

@@ -52,6 +52,41 @@ def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
     assert second == 0
 
 
+SAME_NAMES = """
+import sys
+from numba import int64, njit
+from games.compile import kernel
+
+
+def factory(constant):
+    @njit
+    def inner(n):
+        return constant if n < 2 else inner(n - 1) + inner(n - 2)
+
+    def outer(n):
+        return inner(n)
+
+    return outer
+
+
+for constant in sys.argv[1:]:
+    print(kernel(factory, int64(int64), int(constant))(1))
+"""
+
+
+def test_kernels_cached_by_two_processes_keep_their_own_inner_functions(tmp_path: Path) -> None:
+    """The cache wants a file, in which the kernels are."""
+    script = tmp_path / "same_names.py"
+    script.write_text(SAME_NAMES)
+    command = [sys.executable, str(script)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "NUMBA_CACHE_DIR": str(tmp_path)}
+    printed = [
+        subprocess.run([*command, *constants], env=environment, capture_output=True, text=True, check=True).stdout
+        for constants in (["10"], ["20"], ["10", "20"])
+    ]
+    assert [text.split() for text in printed] == [["10"], ["20"], ["10", "20"]]
+
+
 HELPER = "from numba import njit\n\n\n@njit\ndef bonus(x):\n    return x + {}\n"
 GAME = """
 from games import lift

@@ -246,6 +246,32 @@ def test_proofs_with_distances_win_fast_and_lose_slowly(forcing: bool) -> None:
     assert {-1.0, 0.0, 1.0} <= set(values)
 
 
+@pytest.mark.parametrize("forcing", [False, True])
+@pytest.mark.parametrize("spec", ["connect_four:rows=4,columns=5", "connect_four:rows=4,columns=4,connect=3"])
+def test_lengths_do_not_depend_on_what_the_table_keeps(spec: str, forcing: bool) -> None:
+    """Random games from the last position back, by a table that knows all that followed, against one that does not."""
+    game = games.load(spec)
+    prover, warm, cold = (AlphaBeta(game, forcing=wanted, table_bits=16) for wanted in (forcing, forcing, False))
+    rng = np.random.default_rng(5)
+    lengths = []
+    for _ in range(30):
+        position, played = game.initial(), []
+        while not position["terminal"][0]:
+            played.append(position)
+            position = game.step(position, [rng.choice(np.flatnonzero(game.legal_actions(position)[0]))])
+        warm.forget()
+        for i, position in enumerate(reversed(played[3:])):
+            cold.forget()
+            expected = cold.analyse(position)
+            proof, analysis = prover.prove(position, 10**6, keep=i > 0), warm.analyse(position)
+            assert proof is not None
+            for told in (proof, analysis):
+                assert (told.value, told.plies) == (expected.value, expected.plies)
+                np.testing.assert_array_equal(told.best, expected.best)
+            lengths.append(proof.plies)
+    assert max(lengths) > 4
+
+
 @pytest.mark.parametrize("distance", [False, True])
 def test_forced_moves_make_proofs_cheaper(distance: bool) -> None:
     """With a fifth of the nodes as many positions of the middle game are proven as without, and the same is said."""
