@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from games import Game, LiftedGame, Positions
+from games import Game, Positions
 from games.chance import awaits
 from hybrid.evaluate import Judged, averaged, images
 from hybrid.forest import Forest, joined
-from hybrid.minimax import AlphaBeta
 from hybrid.search_kernels import chance_kernels, kernels
-
-_USUAL = 30
-"""Positions that alpha-beta may visit at a leaf: in Connect Four they cost less than the evaluations they spare."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,33 +64,6 @@ def find_positions(
         returns[known, to_play[known]], returns[known, 1 - to_play[known]] = values[known], -values[known]
     kernels().settle(forest.tree, rows, leaves, to_play, solved, returns)
     forest.put(rows, leaves, children)
-
-
-def usual_leaf_nodes(game: Game) -> int:
-    """The `leaf_nodes` of a search with a network: 30 where the game tells forced moves, else 0."""
-    return _USUAL if isinstance(game, LiftedGame) and _provable(game) and "forcing" in game.rules else 0
-
-
-def leaf_prover(game: Game, nodes: int) -> Callable[[Positions], npt.NDArray[np.float64]] | None:
-    """What proves leaves by alpha-beta with about so many nodes each; None with 0.
-
-    Raises:
-        ValueError: the game is not two-player zero-sum with compiled rules and without chance.
-    """
-    if not nodes:
-        return None
-    if not _provable(game):
-        raise ValueError(
-            "leaf_nodes must be 0 but for two-player zero-sum games with compiled rules and without chance, "
-            f"got {nodes} for {game.spec!r}"
-        )
-    prover = AlphaBeta(game, distance=False, forcing=True, table_bits=min(nodes.bit_length() + 1, 20))
-    return partial(prover.values, nodes=nodes)
-
-
-def _provable(game: Game) -> bool:
-    """Whether alpha-beta can search the game."""
-    return isinstance(game, LiftedGame) and game.zero_sum and not game.stochastic
 
 
 def reveal(

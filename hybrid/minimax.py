@@ -170,10 +170,16 @@ class AlphaBeta:
         """
         over = positions["terminal"] != 0
         scores, proven = self._prove(positions, over.copy(), nodes, keep=False)
+        return _values(scores.max(axis=1), proven & ~over)
+
+    def proofs(self, positions: Positions, nodes: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """What about `nodes` nodes each prove of `positions` `[B]`, none of them terminal.
+
+        Returns `values`, and `[B, A]` the moves that `Proof.best` tells, of no meaning where the value is NaN.
+        """
+        scores, proven = self._prove(positions, np.zeros(len(positions), np.bool_), nodes, keep=False)
         best = scores.max(axis=1)
-        values = np.where(np.abs(best) >= kernels.DECISIVE, np.sign(best), 0.0)
-        values[over | ~proven] = np.nan
-        return values
+        return _values(best, proven), scores == best[:, None]
 
     def score(
         self, position: Positions, depth: int, low: int = -kernels.INFINITE, high: int = kernels.INFINITE, **budget: Any
@@ -288,6 +294,11 @@ class AlphaBeta:
 def _value(score: int) -> float:
     """A score as a return, or as an estimate of one."""
     return float(np.sign(score)) if abs(score) >= kernels.DECISIVE else score / kernels.ESTIMATE
+
+
+def _values(scores: npt.NDArray[np.int64], proven: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Proven scores `[B]` as values, NaN where they are not proven."""
+    return np.where(proven, np.where(np.abs(scores) >= kernels.DECISIVE, np.sign(scores), 0.0), np.nan)
 
 
 def _prover(game: LiftedGame) -> Any:

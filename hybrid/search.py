@@ -20,7 +20,8 @@ from hybrid import direct
 from hybrid.agent import Decisions, Root, require_movers
 from hybrid.evaluate import Evaluator, Judged, UniformEvaluator
 from hybrid.forest import Forest
-from hybrid.leaves import Leaves, find_positions, leaf_prover, merged, reveal, with_images
+from hybrid.leaves import Leaves, find_positions, merged, reveal, with_images
+from hybrid.proving import RootProofs, leaf_prover
 from hybrid.search_config import SearchConfig
 from hybrid.search_kernels import NODES, chance_kernels, kernels
 from hybrid.strategy import Strategy, exploration_weights
@@ -46,7 +47,7 @@ class Search:
 
         Raises:
             ValueError: the dial does not search, or consults a network where there is none, there is no room for a
-                simulation, or leaves are to be proven of a game that alpha-beta cannot search.
+                simulation, or roots or leaves are to be proven of a game that alpha-beta cannot search.
         """
         if not config.dial.searches:
             raise ValueError("simulations must be at least 1 to search, got 0")
@@ -72,7 +73,8 @@ class Search:
         knows_nothing = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
         bounded = self.evaluator is not None and config.max_evaluations > 0
         self._prove = leaf_prover(game, config.leaf_nodes)
-        alone = config.parallel_leaves == 1 and self._prove is None
+        self._roots = RootProofs(game, config.root_nodes, rows) if config.root_nodes else None
+        alone = config.parallel_leaves == 1 and self._prove is None and self._roots is None
         self._fused = knows_nothing and isinstance(game, LiftedGame) and alone and not bounded
 
     @property
@@ -127,6 +129,10 @@ class Search:
         for index, row in enumerate(rows.tolist()):
             if not self._may_reuse(row, positions[index : index + 1], noise_seeds is not None):
                 self.tree.size[row] = 0
+        if self._roots is not None:
+            self._roots.look(rows, positions)
+            # What a remembered tree proved of such roots tells longer ways from shorter ones no more.
+            self.clear(rows[np.abs(self._roots.values[rows]) == 1.0])
         self.forest.reserve(
             int(self.tree.size[rows].max(initial=0) + self._nodes * min(self.budget[rows].max(initial=0), _CHUNK)) + 1
         )
@@ -137,6 +143,8 @@ class Search:
         self.positions[fresh, 0] = positions[order]
         for row in rows[self.tree.node["edges"][rows, 0] > 0].tolist():
             self._add_noise(row)
+        if self._roots is not None:
+            self._roots.enter(self.tree, rows)
         self.over[rows] = self.tree.node["solved"][rows, 0] == 1
 
     def advance(self) -> None:
@@ -253,6 +261,8 @@ class Search:
         gap, gain = np.empty((2, len(rows)))
         outputs = (prior, visits, q, proven, network, policy, chosen, values, gap, gain)
         kernels().report(self.tree, rows, self._selection, self.seeds, self.noise, *outputs)
+        if self._roots is not None:
+            self._roots.tell(self.tree, rows, policy, values)
         consulted = self.evaluator is not None
         return Decisions(
             actions=chosen,
@@ -294,8 +304,11 @@ class Search:
         legal = self.game.legal_actions(positions)
         if not kernels().expand(tree, rows, nodes, legal, logits, values, dial.prior_weight):
             raise ValueError(f"the evaluator must return finite logits and values, got {logits[legal]}, {values}")
-        for row in rows[nodes == 0].tolist():
+        roots = rows[nodes == 0]
+        for row in roots.tolist():
             self._add_noise(row)
+        if self._roots is not None and len(roots):
+            self._roots.enter(tree, roots)
 
     def _add_noise(self, row: int) -> None:
         """Mix Dirichlet noise into the prior of an expanded root, where the search was given a noise seed."""

@@ -36,6 +36,9 @@ class SearchConfig:
             evaluated, and the tree carries its value up as it does that of a finished game. 0 = no proofs. Thirty cost
             little and find wins and losses that are a few forced moves away. For two-player zero-sum games with
             compiled rules and without chance.
+        root_nodes: positions that alpha-beta may visit to prove the value of each root before the search begins, and
+            as many to tell how long a won or lost game lasts. Of a proven root only the best moves are searched, and a
+            won one is not searched at all. 0 = no proofs. For the same games.
         symmetric: whether a root is judged by the mean over its images under the game's symmetries, an evaluation each;
             all other leaves, and roots that were such before, are judged as they are.
     """
@@ -58,6 +61,7 @@ class SearchConfig:
     max_nodes: int = 4_000_000
     max_evaluations: int = 0
     leaf_nodes: int = 0
+    root_nodes: int = 0
     symmetric: bool = False
 
     def __post_init__(self) -> None:
@@ -70,7 +74,7 @@ class SearchConfig:
             raise ValueError(f"noise_fraction must be between 0 and 1, got {self.noise_fraction}")
         if self.max_nodes < 2:
             raise ValueError(f"max_nodes must be at least 2, got {self.max_nodes}")
-        for name in ("max_evaluations", "leaf_nodes"):
+        for name in ("max_evaluations", "leaf_nodes", "root_nodes"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
         for name in ("max_considered", "parallel_leaves"):

@@ -116,7 +116,10 @@ def _count(tree, b, node, leaf):
 
 @njit
 def prove(tree, b, parent, slot, child):
-    """Note a solved child at its edge; whether that solves the parent too."""
+    """Note a solved child at its edge; whether that solves the parent too.
+
+    Edges of a root that were proven to be worse before the search have no child.
+    """
     mover = tree.node[b, parent].to_play
     tree.edge[b, parent, slot].proof = tree.value[b, child, mover]
     if tree.node[b, parent].chance == 1:
@@ -128,7 +131,7 @@ def prove(tree, b, parent, slot, child):
         if proof == UNPROVEN:
             if tree.edge[b, parent, slot].proof < 1.0:
                 return False
-        elif proof > best_proof:
+        elif proof > best_proof and tree.edge[b, parent, other].child >= 0:
             best_proof = proof
             best = tree.edge[b, parent, other].child
     tree.node[b, parent].solved = 1

@@ -8,7 +8,7 @@ from games import Game
 from hybrid.dial import Dial
 from hybrid.durations import parse_duration
 from hybrid.evaluate import Evaluators, Precision
-from hybrid.leaves import usual_leaf_nodes
+from hybrid.proving import usual_leaf_nodes, usual_root_nodes
 from hybrid.search import SearchConfig
 from hybrid.search_agent import SearchAgent, dial_from
 from hybrid.strategy import Strategy
@@ -40,6 +40,7 @@ def make(
     temperature: float = 0.0,
     symmetric: bool = True,
     leaf_nodes: int | None = None,
+    root_nodes: int | None = None,
     evaluations: int = 0,
 ) -> SearchAgent:
     """Spec `runs/c4?dial=0.3&simulations=64`: the newest network of a run (or one checkpoint) behind the dial.
@@ -72,15 +73,18 @@ def make(
             evaluation each; see `SearchConfig`.
         leaf_nodes: see `SearchConfig`; by default 30 where a network is consulted and the game tells forced moves, as
             Connect Four does, else 0.
+        root_nodes: as above; by default 40 for each simulation, or 400 for each millisecond, where the others are 30.
         evaluations: budget of network evaluations per move instead of `simulations`; see `bound`.
     """
     seconds = parse_duration(time)
     if evaluations < 0 or (evaluations and seconds is not None):
         raise ValueError(f"evaluations must be at least 1, without time beside them, got {evaluations} and {time!r}")
     place = dial_from(evaluations or simulations, dial, prior_weight, value_weight, seconds)
-    place, most = bound(place) if evaluations else (place, 0)
     if leaf_nodes is None:
         leaf_nodes = usual_leaf_nodes(game) if place.consults_network else 0
+    if root_nodes is None:
+        root_nodes = usual_root_nodes(game, place) if place.consults_network else 0
+    place, most = bound(place) if evaluations else (place, 0)
     config = SearchConfig(
         dial=place,
         max_evaluations=most,
@@ -95,6 +99,7 @@ def make(
         parallel_leaves=parallel_leaves,
         symmetric=symmetric,
         leaf_nodes=leaf_nodes,
+        root_nodes=root_nodes,
     )
     return SearchAgent(game, evaluators.of(path, device, precision), config, name=path, temperature=temperature)
 

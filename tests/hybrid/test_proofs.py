@@ -9,7 +9,8 @@ import games
 from games import Game, Positions
 from hybrid.agent import Decisions, Root
 from hybrid.dial import Dial
-from hybrid.leaves import usual_leaf_nodes
+from hybrid.minimax import AlphaBeta
+from hybrid.proving import usual_leaf_nodes, usual_root_nodes
 from hybrid.search import Search, SearchConfig
 from hybrid.strategy import Strategy
 from tests.hybrid.fakes import Floats, HashEvaluator, decided, nodes_of, sampled, searched, seeds
@@ -82,9 +83,54 @@ def test_a_proven_leaf_is_not_evaluated() -> None:
     assert np.mean(search.tree.node["solved"][:, 0]) > 0.8
 
 
-def test_proofs_at_leaves_leave_other_rows_alone() -> None:
+@pytest.mark.parametrize("nodes", [1, 30, 1000])
+@pytest.mark.parametrize("dial", [Dial(simulations=80), Dial.at(1.0, simulations=80)])
+@pytest.mark.parametrize("spec", SMALL)
+def test_no_proof_at_a_root_is_ever_wrong(spec: str, dial: Dial, nodes: int) -> None:
+    prove(spec, SearchConfig(dial=dial, root_nodes=nodes), 40)
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_proven_root_is_played_out_by_its_best_moves(strategy: Strategy) -> None:
+    """However few the simulations and whatever the network says: wins the fastest, losses the slowest, draws kept."""
+    spec = "connect_four:rows=4,columns=5"
+    game, positions, analyst = games.load(spec), sampled(spec, 60, 8, 16), AlphaBeta(games.load(spec))
+    config = SearchConfig(dial=Dial(simulations=2), strategy=strategy, root_nodes=10**6)
+    evaluator = HashEvaluator(game)
+    search = searched(game, evaluator, config, positions, seeds(60))
+    decisions, told = search.decisions(np.arange(60)), []
+    for row in range(60):
+        analysis = analyst.analyse(positions[row : row + 1])
+        assert analysis.best[decisions.actions[row]]
+        assert analysis.best[decisions.policy[row] > 0].all()
+        assert decisions.values[row, positions["to_play"][row]] == analysis.value
+        assert (search.done[row] == 0) == (analysis.value == 1.0)
+        told.append(analysis.value)
+    assert {-1.0, 0.0, 1.0} == set(told)
+
+
+def test_a_remembered_tree_takes_in_what_is_proven_of_its_new_root() -> None:
+    """Positions are played to the end by a search that keeps its tree, and always by the best moves."""
+    spec, row = "connect_four:rows=4,columns=5", np.zeros(1, np.int64)
+    game, analyst = games.load(spec), AlphaBeta(games.load(spec))
+    config = SearchConfig(dial=Dial(simulations=60), root_nodes=10**6)
+    search, remembered = Search(game, HashEvaluator(game), config, 1), 0
+    for start in np.split(sampled(spec, 12, 6, 8), 12):
+        position = start
+        while not position["terminal"][0]:
+            search.begin(row, position, seeds(1))
+            remembered += int(search.tree.size[0]) > 1
+            search.run()
+            action = search.decisions(row).actions
+            assert analyst.analyse(position).best[action[0]]
+            position = game.step(position, action)
+    assert remembered > 20
+
+
+@pytest.mark.parametrize("name", ["leaf_nodes", "root_nodes"])
+def test_proofs_leave_other_rows_alone(name: str) -> None:
     game, positions = games.load("connect_four"), sampled("connect_four", 12, most=30)
-    config, evaluator = SearchConfig(dial=Dial(simulations=40), leaf_nodes=30), HashEvaluator(game)
+    config, evaluator = SearchConfig(dial=Dial(simulations=40), **{name: 30}), HashEvaluator(game)  # type: ignore[arg-type]
     together = decided(game, evaluator, config, positions, seeds(12))
     for row in range(12):
         one = slice(row, row + 1)
@@ -93,16 +139,23 @@ def test_proofs_at_leaves_leave_other_rows_alone() -> None:
         np.testing.assert_array_equal(alone.values[0], together.values[row])
 
 
+@pytest.mark.parametrize("name", ["leaf_nodes", "root_nodes"])
 @pytest.mark.parametrize("spec", ["pig", "mnk:players=3", "pettingzoo:connect_four_v3"])
-def test_leaves_are_proven_only_where_alpha_beta_can(spec: str) -> None:
+def test_there_are_proofs_only_where_alpha_beta_can_search(spec: str, name: str) -> None:
     game = games.load(spec)
     assert usual_leaf_nodes(game) == 0
-    with pytest.raises(ValueError, match=r"leaf_nodes must be 0 but for two-player zero-sum games.*got 30 for"):
-        Search(game, HashEvaluator(game), SearchConfig(leaf_nodes=30), 1)
+    assert usual_root_nodes(game, Dial(simulations=100)) == 0
+    config = SearchConfig(**{name: 30})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=rf"{name} must be 0 but for two-player zero-sum games.*got 30 for"):
+        Search(game, HashEvaluator(game), config, 1)
 
 
-def test_leaves_are_usually_proven_where_forced_moves_are_known() -> None:
-    assert [usual_leaf_nodes(games.load(spec)) for spec in ("connect_four", "tic_tac_toe")] == [30, 0]
+def test_proofs_are_usual_where_forced_moves_are_known() -> None:
+    known, unknown = games.load("connect_four"), games.load("tic_tac_toe")
+    assert [usual_leaf_nodes(game) for game in (known, unknown)] == [30, 0]
+    budgets = Dial(simulations=100), Dial(seconds=0.05), Dial(simulations=0)
+    assert [usual_root_nodes(known, dial) for dial in budgets] == [4000, 20_000, 0]
+    assert [usual_root_nodes(unknown, dial) for dial in budgets] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("strategy", [Strategy.UCT, Strategy.GUMBEL])
