@@ -15,7 +15,7 @@ import numpy as np
 
 import games
 from eval.labels import Labelled, load
-from hybrid.minimax import AlphaBeta
+from hybrid.prover import Prover
 
 PLIES = (8, 12, 14, 16, 18, 20, 22, 26)
 """Bounds of the columns."""
@@ -28,7 +28,7 @@ def measure(labelled: Labelled, nodes: int, *, distance: bool, forcing: bool) ->
         ValueError: a proof is wrong.
     """
     bits = min(nodes.bit_length() + 1, 20)
-    prover = AlphaBeta(games.load(labelled.game), distance=distance, table_bits=bits, forcing=forcing)
+    prover = Prover(games.load(labelled.game), distance=distance, table_bits=bits, forcing=forcing)
     prover.prove(labelled.positions[:1], 1)  # compiles
     proven = np.zeros(len(labelled), np.bool_)
     spent, started = 0, time.perf_counter()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from games import Game, LiftedGame, Positions
 from hybrid.dial import Dial
-from hybrid.minimax import AlphaBeta
+from hybrid.prover import Prover
 from hybrid.tree import Tree
 
 _AT_A_LEAF = 30
@@ -111,14 +111,14 @@ class RootProofs:
         policy[known] = kept / kept.sum(axis=1, keepdims=True)
 
 
-def _prover(game: Game, name: str, nodes: int, *, distance: bool) -> AlphaBeta:
-    """An alpha-beta search for proofs of so many nodes, which the option `name` asked for."""
+def _prover(game: Game, name: str, nodes: int, *, distance: bool) -> Prover:
+    """What proves within so many nodes, which the option `name` asked for."""
     if not _provable(game):
         raise ValueError(
             f"{name} must be 0 but for two-player zero-sum games with compiled rules and without chance, "
             f"got {nodes} for {game.spec!r}"
         )
-    return AlphaBeta(game, distance=distance, forcing=True, table_bits=min(nodes.bit_length() + 1, 20))
+    return Prover(game, distance=distance, table_bits=min(nodes.bit_length() + 1, 20))
 
 
 def _provable(game: Game) -> bool:

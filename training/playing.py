@@ -15,7 +15,7 @@ from games import Game, Positions
 from games.chance import settle
 from hybrid.agent import Decisions
 from hybrid.forest import joined
-from hybrid.minimax import AlphaBeta, Proof
+from hybrid.prover import Proof, Prover
 from training.config import SelfPlayConfig
 from training.replay import Samples, sample_dtype
 from training.resignation import Resignation, Verdict
@@ -58,8 +58,8 @@ class Provers:
         outcomes: tells the outcome alone, and so reaches further.
     """
 
-    lengths: AlphaBeta
-    outcomes: AlphaBeta
+    lengths: Prover
+    outcomes: Prover
 
 
 class Playing:
@@ -176,9 +176,7 @@ class Playing:
             samples["outcome"][first:] = samples["value"][first:]
             samples["outcome"][:first] = samples["value"][first]
 
-    def _prove_back(
-        self, samples: Samples, end: int, prover: AlphaBeta, learn: Callable[[Samples, Proof], None]
-    ) -> int:
+    def _prove_back(self, samples: Samples, end: int, prover: Prover, learn: Callable[[Samples, Proof], None]) -> int:
         """Prove the samples before `end` one by one and let `learn` change them; the first of those proven."""
         first = end
         while first:

@@ -17,7 +17,7 @@ from games import Game
 from hybrid.evaluate import Evaluator, Judged, Overlapping
 from hybrid.forest import joined
 from hybrid.leaves import Leaves
-from hybrid.minimax import AlphaBeta
+from hybrid.prover import Prover
 from hybrid.search import Search, SearchConfig
 from hybrid.strategy import Strategy, Target
 from training.config import SelfPlayConfig
@@ -144,7 +144,7 @@ def _provers(game: Game, config: SelfPlayConfig) -> Provers | None:
     if not config.prove_nodes:
         return None
     bits = min(max(config.prove_nodes, config.hindsight_nodes).bit_length() + 1, 20)
-    lengths, outcomes = (AlphaBeta(game, table_bits=bits, forcing=True, distance=told) for told in (True, False))
+    lengths, outcomes = (Prover(game, table_bits=bits, distance=told) for told in (True, False))
     return Provers(lengths=lengths, outcomes=outcomes)
 
 

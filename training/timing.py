@@ -17,7 +17,7 @@ from games import Game
 from hybrid.cache import CachedEvaluator
 from hybrid.checkpoint import Checkpoint
 from hybrid.evaluate import NetworkEvaluator, load_runtime
-from hybrid.minimax import AlphaBeta
+from hybrid.prover import Prover
 from hybrid.runtime import Floats, Runtime
 from hybrid.search_kernels import chance_kernels, kernels
 from training.backends import settled
@@ -110,8 +110,8 @@ def timed_parts(clock: Clock, stochastic: bool) -> Iterator[None]:
         for steps in (kernels(), chance_kernels()) if stochastic else (kernels(),):
             for name in vars(steps):
                 stack.enter_context(timed(clock, "tree", steps, name))
-        for name in ("prove", "values"):
-            stack.enter_context(timed(clock, "proofs", AlphaBeta, name))
+        for name in ("prove", "proofs", "values"):
+            stack.enter_context(timed(clock, "proofs", Prover, name))
         yield
 
 

@@ -12,8 +12,8 @@ import pytest
 
 import games
 from hybrid.evaluate import load_evaluator
-from hybrid.minimax import AlphaBeta
 from hybrid.network_config import NetworkConfig
+from hybrid.prover import Prover
 from hybrid.search_kernels import kernels
 from tests.training.test_selfplay import fingerprint
 from training.backends import untrained
@@ -61,10 +61,10 @@ def test_a_part_ends_where_an_error_is_raised() -> None:
 def test_measured_games_are_the_same_games(tiny: Config) -> None:
     game, config = games.load("tic_tac_toe"), replace(tiny.self_play, prove_nodes=20, cache_megabytes=1.0)
     agent = untrained(game, NetworkConfig(blocks=1, channels=8), 0)
-    steps, proofs = dict(vars(kernels())), (AlphaBeta.prove, AlphaBeta.values)
+    steps, proofs = dict(vars(kernels())), (Prover.prove, Prover.proofs, Prover.values)
     played, evaluations, parts = profile(game, agent, config, 3, 6)
     assert vars(kernels()) == steps
-    assert (AlphaBeta.prove, AlphaBeta.values) == proofs
+    assert (Prover.prove, Prover.proofs, Prover.values) == proofs
     evaluator = load_evaluator(game, agent, precision=config.precision)
     expected = list(play_games(game, evaluator, config, 3, 1, range(6)))
     assert fingerprint(played) == fingerprint(expected)
