@@ -13,8 +13,8 @@ from typing import Any
 def parse(make: Callable[..., Any], owner: str, pairs: Iterable[tuple[str, str]], skip: int = 0) -> dict[str, Any]:
     """Turn `(key, value)` texts into keyword arguments of `make`, each of the type of its parameter's default.
 
-    A parameter whose default is None takes a number. The first `skip` parameters are not options; `owner` is how
-    messages name what is being made.
+    A parameter whose default is None takes a number, and a whole one if it is annotated as `int | None`. The first
+    `skip` parameters are not options; `owner` is how messages name what is being made.
 
     Raises:
         ValueError: an option is unknown, given twice, or not of its type.
@@ -27,12 +27,13 @@ def parse(make: Callable[..., Any], owner: str, pairs: Iterable[tuple[str, str]]
             raise ValueError(f"{owner} has no option {key!r}: its options are {allowed}")
         if key in parsed:
             raise ValueError(f"option {key} of {owner} is given twice")
-        parsed[key] = _convert(key, value, parameters[key].default, owner)
+        parsed[key] = _convert(key, value, parameters[key], owner)
     return parsed
 
 
-def _convert(key: str, value: str, default: Any, owner: str) -> Any:
-    """`value` as the type of `default`."""
+def _convert(key: str, value: str, parameter: inspect.Parameter, owner: str) -> Any:
+    """`value` as the type of the parameter's default."""
+    default = parameter.default
     if isinstance(default, str):
         return value
     if isinstance(default, Enum):
@@ -40,7 +41,8 @@ def _convert(key: str, value: str, default: Any, owner: str) -> Any:
         if value not in allowed_names:
             raise ValueError(f"option {key} of {owner} must be one of {', '.join(allowed_names)}, got {value!r}")
         return type(default)[value.upper()]
-    kind = float if default is None else type(default)
+    unset = int if str(parameter.annotation).startswith("int") else float
+    kind = unset if default is None else type(default)
     literal: Any = {"true": True, "false": False}.get(value.lower(), value) if kind is bool else value
     if isinstance(literal, str):
         with contextlib.suppress(ValueError, SyntaxError):

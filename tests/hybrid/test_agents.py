@@ -115,8 +115,21 @@ def test_a_run_stands_where_its_spec_sets_the_dial(run: Path, query: str, dial: 
 
 
 @pytest.mark.parametrize(
+    ("query", "leaf", "root"),
+    [("", 0, 0), ("?leaf_nodes=20", 20, 0), ("?leaf_nodes=20&root_nodes=100000", 20, 100_000)],
+)
+def test_a_run_proves_as_its_spec_says(run: Path, query: str, leaf: int, root: int) -> None:
+    agent = agents.load(f"{run}{query}", tic_tac_toe())
+    assert isinstance(agent, SearchAgent)
+    assert (agent.config.leaf_nodes, agent.config.root_nodes) == (leaf, root)
+    assert agent.decide(tic_tac_toe().initial(2), seeds(2)).values.any() == (root == 0)
+
+
+@pytest.mark.parametrize(
     ("query", "message"),
     [
+        ("?leaf_nodes=0.5", "leaf_nodes.*must be of type int.*'0.5'"),
+        ("?root_nodes=-1", "root_nodes must be at least 0, got -1"),
         ("?dial=0.5&prior_weight=0.5", "dial sets prior_weight too.*not both"),
         ("?dial=0.5&value_weight=1", "dial sets value_weight too.*not both"),
         ("?dial=2", "dial must be between 0 and 1, got 2"),
