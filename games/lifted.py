@@ -55,7 +55,7 @@ class LiftedGame:
         return np.repeat(position, batch)
 
     def step(self, positions: Positions, actions: npt.ArrayLike) -> Positions:
-        positions = self._checked(positions)
+        positions = self.checked(positions)
         actions = np.ascontiguousarray(actions, np.int64)
         if actions.shape != positions.shape:
             raise ValueError(f"actions must have shape {positions.shape}, one for each position, got {actions.shape}")
@@ -68,13 +68,13 @@ class LiftedGame:
 
     def legal_actions(self, positions: Positions) -> npt.NDArray[np.bool_]:
         masks = np.empty((len(positions), self.num_actions), np.bool_)
-        self._legal(self._checked(positions), masks)
+        self._legal(self.checked(positions), masks)
         return masks
 
     def chance(self, positions: Positions) -> npt.NDArray[np.float64]:
         probabilities = np.zeros((len(positions), self.num_actions))
         if self.stochastic:
-            self._chance(self._checked(positions), probabilities)
+            self._chance(self.checked(positions), probabilities)
         return probabilities
 
     def forced(
@@ -86,16 +86,16 @@ class LiftedGame:
         """
         shape = len(positions), self.num_actions
         verdicts, masks, weights = np.empty(shape[0], np.int64), np.empty(shape, np.bool_), np.empty(shape, np.int64)
-        self._forced(self._checked(positions), verdicts, masks, weights)
+        self._forced(self.checked(positions), verdicts, masks, weights)
         return verdicts, masks, weights
 
     def observe(self, positions: Positions) -> npt.NDArray[np.float32]:
         planes = np.empty((len(positions), *self.observation_shape), np.float32)
-        self._observe(self._checked(positions), planes)
+        self._observe(self.checked(positions), planes)
         return planes
 
     def transform(self, positions: Positions, symmetries: npt.ArrayLike) -> Positions:
-        positions = self._checked(positions)
+        positions = self.checked(positions)
         indices = np.ascontiguousarray(np.broadcast_to(symmetries, positions.shape), np.int64)
         if len(indices) and not 0 <= indices.min() <= indices.max() < len(self.action_symmetries):
             raise ValueError(f"symmetries must be in [0, {len(self.action_symmetries)}), got {indices}")
@@ -107,7 +107,7 @@ class LiftedGame:
     def rollout(
         self, positions: Positions, seeds: npt.NDArray[np.uint64]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        positions = self._checked(positions)
+        positions = self.checked(positions)
         seeds = np.ascontiguousarray(seeds, np.uint64)
         if seeds.shape != positions.shape:
             raise ValueError(f"seeds must have shape {positions.shape}, one for each position, got {seeds.shape}")
@@ -120,7 +120,7 @@ class LiftedGame:
 
     def perft(self, position: Positions, depth: int) -> tuple[list[int], list[int]]:
         """Count move sequences from `position` `[1]` by length, 0 to `depth`: all, and those that end the game."""
-        path = np.repeat(self._checked(position), depth + 1)
+        path = np.repeat(self.checked(position), depth + 1)
         counts = np.zeros((2, depth + 1), np.int64)
         self._perft(path, np.zeros((depth + 1, self.num_actions), np.bool_), counts[0], counts[1])
         return counts[0].tolist(), counts[1].tolist()
@@ -135,7 +135,7 @@ class LiftedGame:
             raise ValueError(f"this is no position of {self.name}; nearest to it is\n{self.render(position[0])}")
         return position
 
-    def _checked(self, positions: Positions) -> Positions:
+    def checked(self, positions: Positions) -> Positions:
         """Positions as the kernels need them: this game's records, one-dimensional and contiguous."""
         if positions.dtype != self.dtype or positions.ndim != 1:
             raise ValueError(

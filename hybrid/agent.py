@@ -45,7 +45,8 @@ class Decisions:
         plies: `[B]` rollout plies spent.
         seconds: `[B]` wall time spent; rows decided together share it equally.
         gap: `[B]` the amortisation gap KL(search policy ‖ network policy) in nats, or None without network or search.
-        gain: `[B]` the search's value of its move less that of the network's favourite, for the mover, or None.
+        gain: `[B]` the search's value of its move less that of the network's favourite, for the mover; NaN where that
+            was left out of the search for a proven win; or None.
         root: the search's statistics, or None for agents that do not search a tree.
     """
 
@@ -77,6 +78,12 @@ class Agent(Protocol):
 
     def forget(self) -> None:
         """Drop everything remembered of earlier games."""
+
+
+def divergence(policy: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """`[B]` KL(policy ‖ reference) in nats of two distributions `[B, A]`."""
+    ratio = np.where(policy > 0, policy / np.maximum(reference, 1e-30, dtype=np.float64), 1.0)
+    return np.asarray((policy * np.log(ratio)).sum(axis=1), np.float64)
 
 
 def require_movers(game: Game, positions: Positions) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, Positions
-from hybrid.agent import Agent, Decisions
+from hybrid.agent import Agent, Decisions, divergence
 from hybrid.dial import Dial
 from hybrid.search_agent import SearchAgent
 from hybrid.search_config import SearchConfig
@@ -21,7 +21,8 @@ class Analysis:
     Attributes:
         decision: the agent's own, a batch of one, with what it cost.
         legal: `[A]`.
-        variation: the principal variation, beginning with the most visited action; empty without a search.
+        variation: the principal variation, beginning with the most visited action; empty without a search, or where a
+            proof spared it.
         improved: `[A]` softmax(log prior + σ(completed Q)) (Danihelka et al. 2022), or None without a search.
         regularised: `[A]` the policy that PUCT's visits approximate (Grill et al. 2020), or None without a search.
         network_policy: `[A]` the network's, also where the dial does not consult it, or None without a network.
@@ -72,7 +73,7 @@ def analyse(game: Game, position: Positions, agent: Agent, seed: int = 0, *, rem
         regularised=regularised,
         network_policy=policy,
         network_values=values,
-        gap=None if policy is None else _divergence(decision.policy[0], policy),
+        gap=None if policy is None else float(divergence(decision.policy, policy[None])[0]),
         gain=None if policy is None else _gain(decision, int(np.argmax(policy))),
     )
 
@@ -83,13 +84,6 @@ def _ask(agent: SearchAgent, position: Positions) -> tuple[npt.NDArray[np.float3
     network = SearchAgent(agent.game, agent.evaluator, alone, name="network")
     view = network.decide(position, np.zeros(1, np.uint64))
     return view.policy[0], view.values[0]
-
-
-def _divergence(policy: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]) -> float:
-    """KL(policy ‖ reference) in nats."""
-    played = policy > 0
-    ratio = policy[played].astype(np.float64) / np.maximum(reference[played], 1e-30)
-    return float((policy[played] * np.log(ratio)).sum())
 
 
 def _gain(decision: Decisions, favourite: int) -> float | None:

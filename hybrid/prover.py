@@ -101,7 +101,8 @@ class Prover:
         """Scores `[B, A]` of `positions` `[B]`, but of those `proven`, and which of all are proven now `[B]`."""
         scores = np.zeros((len(positions), self._memory.game.num_actions), np.int64)
         ranking = np.empty_like(scores, shape=scores.shape[1])
-        self._prove(*self._memory.state, positions, ranking, scores, proven, keep, nodes)
+        checked = self._memory.game.checked(positions)
+        self._prove(*self._memory.state, checked, ranking, scores, proven, keep, nodes)
         return scores, proven
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, LiftedGame, Positions
+from hybrid.agent import Decisions, divergence
 from hybrid.dial import Dial
 from hybrid.prover import Prover
 from hybrid.tree import Tree
@@ -96,19 +97,20 @@ class RootProofs:
             tree.value[row, 0, tree.node["to_play"][row, 0]] = 1.0
             tree.node["solved"][row, 0] = 1
 
-    def tell(
-        self,
-        tree: Tree,
-        rows: npt.NDArray[np.int64],
-        policy: npt.NDArray[np.float32],
-        values: npt.NDArray[np.float32],
-    ) -> None:
-        """Correct what searches of `rows` `[R]` made of proven roots: `policy` `[R, A]` and `values` `[R, P]`."""
+    def tell(self, tree: Tree, rows: npt.NDArray[np.int64], decisions: Decisions) -> None:
+        """Correct what `decisions` of `rows` `[R]` say of proven roots, and of the moves that keep their values."""
         (known,) = np.isfinite(self.values[rows]).nonzero()
-        movers, proven = tree.node["to_play"][rows[known], 0], self.values[rows[known]]
-        values[known, movers], values[known, 1 - movers] = proven, -proven
-        kept = policy[known] * self.best[rows[known]]
-        policy[known] = kept / kept.sum(axis=1, keepdims=True)
+        values, best, root = self.values[rows[known]], self.best[rows[known]], decisions.root
+        assert root is not None
+        movers = tree.node["to_play"][rows[known], 0]
+        decisions.values[known, movers], decisions.values[known, 1 - movers] = values, 0.0 - values
+        kept = decisions.policy[known] * best
+        decisions.policy[known] = kept / kept.sum(axis=1, keepdims=True)
+        root.proven[known] = np.where(best, values[:, None], root.proven[known])
+        if root.network_policy is not None and decisions.gap is not None and decisions.gain is not None:
+            network = root.network_policy[known]
+            decisions.gap[known] = divergence(decisions.policy[known], network)
+            decisions.gain[known] = values - root.proven[known, network.argmax(axis=1)]
 
 
 def _prover(game: Game, name: str, nodes: int, *, distance: bool) -> Prover:

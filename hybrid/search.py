@@ -261,10 +261,8 @@ class Search:
         gap, gain = np.empty((2, len(rows)))
         outputs = (prior, visits, q, proven, network, policy, chosen, values, gap, gain)
         kernels().report(self.tree, rows, self._selection, self.seeds, self.noise, *outputs)
-        if self._roots is not None:
-            self._roots.tell(self.tree, rows, policy, values)
         consulted = self.evaluator is not None
-        return Decisions(
+        decisions = Decisions(
             actions=chosen,
             policy=policy,
             values=values,
@@ -275,6 +273,9 @@ class Search:
             gain=gain if consulted else None,
             root=Root(prior=prior, visits=visits, q=q, proven=proven, network_policy=network if consulted else None),
         )
+        if self._roots is not None:
+            self._roots.tell(self.tree, rows, decisions)
+        return decisions
 
     def policies(self, row: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """The improved and the regularised policy `[A]` of a row's root, each what its `Target` says."""

@@ -136,7 +136,8 @@ class SearchAgent:
         search = self._ready(len(positions))
         if not self._warm:
             # Loading or compiling the kernels is no part of anybody's time to think.
-            Search(self.game, self.evaluator, self.config, 1).try_out(positions[:1])
+            brief = replace(self.config, root_nodes=min(self.config.root_nodes, 100))
+            Search(self.game, self.evaluator, brief, 1).try_out(positions[:1])
             self._warm = True
         decided = []
         for index in range(len(positions)):

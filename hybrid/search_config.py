@@ -37,8 +37,8 @@ class SearchConfig:
             little and find wins and losses that are a few forced moves away. For two-player zero-sum games with
             compiled rules and without chance.
         root_nodes: positions that alpha-beta may visit to prove the value of each root before the search begins, and
-            as many to tell how long a won or lost game lasts. Of a proven root only the best moves are searched, and a
-            won one is not searched at all. 0 = no proofs. For the same games.
+            as many to tell how long a won or lost game lasts. Of a proven root only the best moves are searched, by
+            length where that is told, and a won one is not searched at all. 0 = no proofs. For the same games.
         symmetric: whether a root is judged by the mean over its images under the game's symmetries, an evaluation each;
             all other leaves, and roots that were such before, are judged as they are.
     """

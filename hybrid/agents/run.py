@@ -73,7 +73,8 @@ def make(
             evaluation each; see `SearchConfig`.
         leaf_nodes: see `SearchConfig`; by default 30 where a network is consulted and the game tells forced moves, as
             Connect Four does, else 0.
-        root_nodes: as above; by default 150 for each simulation, or 1,000 for each millisecond, in the same places.
+        root_nodes: as above; by default 150 for each simulation or evaluation of the budget, or 1,000 for each
+            millisecond, in the same places.
         evaluations: budget of network evaluations per move instead of `simulations`; see `bound`.
     """
     seconds = parse_duration(time)

@@ -7,7 +7,7 @@ import pytest
 
 import games
 from games import Game, Positions
-from hybrid.agent import Decisions, Root
+from hybrid.agent import Decisions, Root, divergence
 from hybrid.dial import Dial
 from hybrid.minimax import AlphaBeta
 from hybrid.proving import usual_leaf_nodes, usual_root_nodes
@@ -105,8 +105,13 @@ def test_a_proven_root_is_played_out_by_its_best_moves(strategy: Strategy) -> No
         assert analysis.best[decisions.policy[row] > 0].all()
         assert decisions.values[row, positions["to_play"][row]] == analysis.value
         assert (search.done[row] == 0) == (analysis.value == 1.0)
+        root, favourite = root_of(decisions), int(np.argmax(root_of(decisions).network_policy[row]))  # type: ignore[index]
+        assert (root.proven[row, analysis.best] == analysis.value).all()
+        gain = 0.0 if analysis.best[favourite] or analysis.value == -1.0 else {0.0: 1.0, 1.0: np.nan}[analysis.value]
+        np.testing.assert_equal(decisions.gain[row], gain)  # type: ignore[index]
         told.append(analysis.value)
     assert {-1.0, 0.0, 1.0} == set(told)
+    np.testing.assert_allclose(decisions.gap, divergence(decisions.policy, root.network_policy))  # type: ignore[arg-type]
 
 
 def test_a_remembered_tree_takes_in_what_is_proven_of_its_new_root() -> None:

@@ -43,6 +43,16 @@ def test_values_of_many_are_the_proofs_of_each(nodes: int) -> None:
     np.testing.assert_array_equal(prover.values(over, nodes), expected)
 
 
+def test_positions_are_proven_wherever_they_lie_in_memory() -> None:
+    positions = labels.load("connect_four").positions[1000:1100]
+    prover = Prover(games.load("connect_four"), distance=False, table_bits=13)
+    expected = prover.values(positions, 1000)
+    np.testing.assert_array_equal(prover.values(positions[::-1], 1000), expected[::-1])
+    np.testing.assert_array_equal(prover.proofs(positions[::2], 1000)[0], expected[::2])
+    with pytest.raises(ValueError, match="must be a one-dimensional array of connect_four positions"):
+        prover.values(games.load("tic_tac_toe").initial(2), 1000)
+
+
 @pytest.mark.parametrize("forcing", [False, True])
 def test_proofs_with_distances_win_fast_and_lose_slowly(forcing: bool) -> None:
     """The moves are those of the complete analysis, on positions of random games."""
