@@ -5,6 +5,7 @@ Shapes: B rows, R roots, A actions, P players.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -20,7 +21,11 @@ from hybrid.tree import Tree
 _AT_A_LEAF = 30
 """Positions that alpha-beta may visit at a leaf: in Connect Four they cost less than the evaluations they spare."""
 _PER_SIMULATION, _PER_SECOND = 150, 1_000_000
-"""Positions that alpha-beta may visit at a root: they take about a fifth of the time."""
+"""Positions that alpha-beta may visit at a root: in Connect Four they take about a fifth of the time."""
+_SHARE = 0.25
+"""Share of a move's time that each of the two proofs of its root may take, where the time is given."""
+_TRIED = 200
+"""Positions that tell first how fast they are visited."""
 
 
 def usual_leaf_nodes(game: Game) -> int:
@@ -61,8 +66,11 @@ class RootProofs:
         best: `[B, A]` the moves to choose from; all where nothing is proven.
     """
 
-    def __init__(self, game: Game, nodes: int, rows: int) -> None:
+    def __init__(self, game: Game, nodes: int, rows: int, seconds: float | None = None) -> None:
         """Alpha-beta may visit about `nodes` positions for the outcome, and as many for lengths.
+
+        Where a move has so many `seconds`, and positions are slow to visit, they are as many as a quarter of these
+        allows, each time.
 
         Raises:
             ValueError: the game is not two-player zero-sum with compiled rules and without chance.
@@ -70,19 +78,39 @@ class RootProofs:
         self.values = np.full(rows, np.nan)
         self.best = np.ones((rows, game.num_actions), np.bool_)
         self._nodes = nodes
+        self._seconds = seconds
+        self._pace = 0.0
         self._outcomes = _prover(game, "root_nodes", nodes, distance=False)
         self._lengths = _prover(game, "root_nodes", nodes, distance=True)
 
     def look(self, rows: npt.NDArray[np.int64], positions: Positions) -> None:
         """Prove what can be proven of the roots `positions` `[R]` of the trees `rows` `[R]`."""
-        values, best = self._outcomes.proofs(positions, self._nodes)
+        values, best = self._proofs(self._outcomes, positions)
         decided = np.flatnonzero(np.abs(values) == 1.0)
         if len(decided):
-            again, by_length = self._lengths.proofs(positions[decided], self._nodes)
+            again, by_length = self._proofs(self._lengths, positions[decided])
             told = np.isfinite(again)
             best[decided[told]] = by_length[told]
         best[np.isnan(values)] = True
         self.values[rows], self.best[rows] = values, best
+
+    def _proofs(self, prover: Prover, positions: Positions) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """`Prover.proofs` of `positions` `[R]` by as many nodes as there are, and as there is time for."""
+        nodes = self._nodes
+        if self._seconds is not None:
+            if not self._pace:
+                self._timed(prover, positions, _TRIED)
+            nodes = min(nodes, max(1, int(_SHARE * self._seconds / self._pace)))
+        return self._timed(prover, positions, nodes)
+
+    def _timed(
+        self, prover: Prover, positions: Positions, nodes: int
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """`Prover.proofs` of `positions` `[R]`, which tells the seconds that a node takes."""
+        start = time.perf_counter()
+        found = prover.proofs(positions, nodes)
+        self._pace = (time.perf_counter() - start) / max(1, prover.nodes)
+        return found
 
     def enter(self, tree: Tree, rows: npt.NDArray[np.int64]) -> None:
         """Write what is known to those of `rows` `[R]` whose roots are expanded."""
@@ -113,13 +141,18 @@ class RootProofs:
             decisions.gain[known] = values - root.proven[known, network.argmax(axis=1)]
 
 
-def _prover(game: Game, name: str, nodes: int, *, distance: bool) -> Prover:
-    """What proves within so many nodes, which the option `name` asked for."""
-    if not _provable(game):
+def require_provable(game: Game, name: str, nodes: int) -> None:
+    """Raise ValueError if the option `name` asks for proofs of so many nodes, and alpha-beta cannot search the game."""
+    if nodes and not _provable(game):
         raise ValueError(
             f"{name} must be 0 but for two-player zero-sum games with compiled rules and without chance, "
             f"got {nodes} for {game.spec!r}"
         )
+
+
+def _prover(game: Game, name: str, nodes: int, *, distance: bool) -> Prover:
+    """What proves within so many nodes, which the option `name` asked for."""
+    require_provable(game, name, nodes)
     return Prover(game, distance=distance, table_bits=min(nodes.bit_length() + 1, 20))
 
 

@@ -73,7 +73,8 @@ class Search:
         knows_nothing = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
         bounded = self.evaluator is not None and config.max_evaluations > 0
         self._prove = leaf_prover(game, config.leaf_nodes)
-        self._roots = RootProofs(game, config.root_nodes, rows) if config.root_nodes else None
+        seconds = config.dial.seconds
+        self._roots = RootProofs(game, config.root_nodes, rows, seconds) if config.root_nodes else None
         alone = config.parallel_leaves == 1 and self._prove is None and self._roots is None
         self._fused = knows_nothing and isinstance(game, LiftedGame) and alone and not bounded
 

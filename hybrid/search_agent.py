@@ -17,6 +17,7 @@ from hybrid.agent import Decisions, Root, require_movers
 from hybrid.choice import draw
 from hybrid.dial import Dial
 from hybrid.evaluate import Evaluator, Judged, averaged, images
+from hybrid.proving import require_provable
 from hybrid.search import Search, SearchConfig
 from hybrid.search_kernels import NODES
 from hybrid.together import Deciding, finish
@@ -47,8 +48,8 @@ class SearchAgent:
         """`temperature` softens the moves of the network alone; see `_consulted`.
 
         Raises:
-            ValueError: the dial consults a network and `evaluator` is None, or `temperature` is negative or beside a
-                search, whose moves have none.
+            ValueError: the dial consults a network and `evaluator` is None, `temperature` is negative or beside a
+                search, whose moves have none, or proofs are asked for in a game that alpha-beta cannot search.
         """
         self.name = name
         self.game = game
@@ -58,6 +59,8 @@ class SearchAgent:
             raise ValueError(f"{name!r} has no network, which {config.dial} consults")
         if temperature < 0.0 or (temperature > 0.0 and config.dial.searches):
             raise ValueError(f"temperature must be 0, or positive with simulations=0, got {temperature:g}")
+        require_provable(game, "leaf_nodes", config.leaf_nodes)
+        require_provable(game, "root_nodes", config.root_nodes)
         self.temperature = temperature
         self._search: Search | None = None
         self._rows: dict[int, int] = {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import games
@@ -10,8 +13,9 @@ from games import Game, Positions
 from hybrid.agent import Decisions, Root, divergence
 from hybrid.dial import Dial
 from hybrid.minimax import AlphaBeta
-from hybrid.proving import usual_leaf_nodes, usual_root_nodes
+from hybrid.proving import RootProofs, usual_leaf_nodes, usual_root_nodes
 from hybrid.search import Search, SearchConfig
+from hybrid.search_agent import SearchAgent
 from hybrid.strategy import Strategy
 from tests.hybrid.fakes import Floats, HashEvaluator, decided, nodes_of, sampled, searched, seeds
 from tests.hybrid.worlds import DRAW, LOSS, WIN, Choice, world
@@ -151,8 +155,10 @@ def test_there_are_proofs_only_where_alpha_beta_can_search(spec: str, name: str)
     assert usual_leaf_nodes(game) == 0
     assert usual_root_nodes(game, Dial(simulations=100)) == 0
     config = SearchConfig(**{name: 30})  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=rf"{name} must be 0 but for two-player zero-sum games.*got 30 for"):
-        Search(game, HashEvaluator(game), config, 1)
+    makers = (partial(Search, rows=1), partial(SearchAgent, name="agent"))
+    for make in makers:
+        with pytest.raises(ValueError, match=rf"{name} must be 0 but for two-player zero-sum games.*got 30 for"):
+            make(game, HashEvaluator(game), config)
 
 
 def test_proofs_are_usual_where_forced_moves_are_known() -> None:
@@ -161,6 +167,24 @@ def test_proofs_are_usual_where_forced_moves_are_known() -> None:
     budgets = Dial(simulations=100), Dial(seconds=0.05), Dial(simulations=0)
     assert [usual_root_nodes(known, dial) for dial in budgets] == [15_000, 50_000, 0]
     assert [usual_root_nodes(unknown, dial) for dial in budgets] == [0, 0, 0]
+
+
+def test_roots_are_proven_within_a_quarter_of_a_move() -> None:
+    """The empty board is far from being proven by as many nodes as these, which nobody visits in so short a time."""
+    game = games.load("connect_four")
+    proofs = RootProofs(game, 10**9, 1, seconds=0.01)
+    prover, asked = proofs._outcomes.proofs, []
+
+    def counted(positions: Positions, nodes: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        asked.append(nodes)
+        return prover(positions, nodes)
+
+    proofs._outcomes.proofs = counted  # type: ignore[method-assign]
+    for _ in range(3):
+        proofs.look(np.zeros(1, np.int64), game.initial())
+    assert np.isnan(proofs.values[0])
+    assert proofs.best.all()
+    assert 0 < max(asked) < 10**7
 
 
 @pytest.mark.parametrize("strategy", [Strategy.UCT, Strategy.GUMBEL])
