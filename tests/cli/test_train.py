@@ -109,7 +109,7 @@ def test_a_configuration_file_with_unknown_keys_is_refused(hybrid: Hybrid, tmp_p
 
 def test_an_interrupted_run_says_how_to_go_on_and_does(hybrid: Hybrid, tmp_path: Path) -> None:
     run, result = tmp_path / "run", tmp_path / "train.json"
-    options = ["--config", TINY, "--run", run, "--generations", "30", "--evaluation.every", "0", "--json", result]
+    options = ["--config", TINY, "--run", run, "--generations", "10", "--evaluation.every", "0", "--json", result]
     command = [sys.executable, "-u", "-m", "hybrid", "train", "tic_tac_toe", *map(str, options)]
     # A shell that starts the tests in the background has SIGINT ignored, and children inherit that.
     listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
@@ -118,7 +118,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(hybrid: Hybrid, tmp_path:
     ) as process:
         assert process.stdout is not None
         shown = ""
-        while not re.search(r"^ *1/30", shown, re.MULTILINE):
+        while not re.search(r"^ *1/10", shown, re.MULTILINE):
             line = process.stdout.readline()
             assert line, shown
             shown += line
@@ -126,7 +126,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(hybrid: Hybrid, tmp_path:
         rest, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (130, "")
     assert f"hybrid train --resume {run}" in rest
-    assert read(result)["generation"] in range(1, 30)
+    assert read(result)["generation"] in range(1, 10)
     ran = hybrid("train", "--resume", run, "--json", result)
-    assert (ran.code, read(result)["generation"]) == (0, 30)
+    assert (ran.code, read(result)["generation"]) == (0, 10)
     assert f"hybrid play tic_tac_toe {run}" in ran.out

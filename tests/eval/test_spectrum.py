@@ -245,7 +245,7 @@ def test_the_truth_is_known_of_critical_positions_only() -> None:
     assert bundled is not None
     assert len(bundled) == 50
     assert bundled.critical.all()
-    go = games.load("go:size=7")
+    go = games.load("go:size=5")
     assert labelled(go, go.initial(), seed=0) is None
 
 

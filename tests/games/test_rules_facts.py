@@ -153,10 +153,9 @@ def test_go_forbids_retaking_a_ko_at_once() -> None:
 
 
 def test_go_counts_area_and_komi() -> None:
-    """On 2 x 2 Black's lone stone owns all four points, less a komi of 0.5, 4 or 7.5; the empty board is White's."""
+    """On 2 x 2 Black's lone stone owns all four points, less a komi of 0.5 or 4; the empty board is White's."""
     assert result(moves("go:size=2,komi=0.5", "a1 pass pass")) == [1, -1]
     assert result(moves("go:size=2,komi=4", "a1 pass pass")) == [0, 0]
-    assert result(moves("go:size=2,komi=7.5", "a1 pass pass")) == [-1, 1]
     assert result(moves("go:size=2,komi=0.5", "pass pass")) == [-1, 1]
 
 

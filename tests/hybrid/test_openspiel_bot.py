@@ -78,8 +78,8 @@ def test_moves_are_translated_there_and_back(theirs: str, ours: str) -> None:
 
 
 def test_a_bot_has_a_policy_that_its_move_follows() -> None:
-    state = pyspiel.load_game("breakthrough(rows=6,columns=5)").new_initial_state()
-    player = bot("mcts?simulations=50", "breakthrough(rows=6,columns=5)", "breakthrough:rows=6,columns=5")
+    state = pyspiel.load_game("hex(board_size=5)").new_initial_state()
+    player = bot("mcts?simulations=50", "hex(board_size=5)", "hex:size=5")
     assert player.provides_policy()
     policy, action = player.step_with_policy(state)
     assert sorted(move for move, _ in policy) == state.legal_actions()

@@ -83,7 +83,7 @@ def test_lengths_do_not_depend_on_what_the_table_keeps(spec: str, forcing: bool)
     warm, cold = (AlphaBeta(game, forcing=wanted, table_bits=16) for wanted in (forcing, False))
     rng = np.random.default_rng(5)
     lengths = []
-    for _ in range(30):
+    for _ in range(12):
         position, played = game.initial(), []
         while not position["terminal"][0]:
             played.append(position)

@@ -97,7 +97,7 @@ def exhausted(state: pyspiel.State, known: dict[str, float]) -> float:
 @pytest.mark.parametrize(
     ("spec", "theirs"),
     [
-        ("breakthrough:rows=4,columns=2", "breakthrough(rows=4,columns=2)"),
+        pytest.param("breakthrough:rows=4,columns=2", "breakthrough(rows=4,columns=2)", marks=pytest.mark.full),
         ("breakthrough:rows=4,columns=3", "breakthrough(rows=4,columns=3)"),
         ("breakthrough:rows=5,columns=2", "breakthrough(rows=5,columns=2)"),
         pytest.param("breakthrough:rows=5,columns=3", "breakthrough(rows=5,columns=3)", marks=pytest.mark.full),
