@@ -3,12 +3,16 @@
     python benchmarks/connect_four_positions.py
 
 `connect_four` is the scoreboard: up to 500 positions of each class, from all kinds of play. `connect_four_12_30` is for
-the convergence study: 1,000 positions, evenly over 12 to 30 plies. No position is in both, nor the mirror image of one.
+the convergence study: 1,000 positions, evenly over 12 to 30 plies. `connect_four_random` is for comparison with figures
+on Pascal Pons' test sets, which random moves lead to: 1,000 positions of each class, as many of one length as of any
+other until they are classed. No position is in two of them, nor the mirror image of one.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +29,8 @@ SOURCES = ("random", "mixed", "strong")
 BLUNDERING = ((1.0, 1.0), (0.2, 0.6), (0.0, 0.15))
 """For each source, the range in which a player's share of random moves is drawn."""
 CELLS = 42
+CLASSES = 6
+"""What a position can be: it is not far from the end late, nor ever in the middle game when 28 plies remain."""
 
 
 def play(game: Game, source: int, experts: list[Agent], rng: np.random.Generator) -> list[Positions]:
@@ -45,6 +51,11 @@ def play(game: Game, source: int, experts: list[Agent], rng: np.random.Generator
     return path
 
 
+def images(game: Game, positions: Positions) -> set[bytes]:
+    """The bytes of positions `[B]` and of their mirror images."""
+    return {row.tobytes() for symmetry in (0, 1) for row in game.transform(positions, symmetry)}
+
+
 def sample(
     game: Game, count: int, seen: set[bytes], rng: np.random.Generator
 ) -> tuple[Positions, npt.NDArray[np.uint8]]:
@@ -58,9 +69,9 @@ def sample(
         number += 1
         path = play(game, source, experts, rng)
         for index in rng.permutation(len(path))[:5]:
-            images = {game.transform(path[index], [symmetry]).tobytes() for symmetry in (0, 1)}
-            if not images & seen:
-                seen |= images
+            pair = images(game, path[index])
+            if not pair & seen:
+                seen |= pair
                 found.append(path[index])
                 sources.append(source)
     return np.concatenate(found[:count]), np.array(sources[:count], np.uint8)
@@ -92,7 +103,7 @@ def topped_up(game: Game, study: Labelled, scoreboard: Labelled, seed: int) -> L
     """`study` with new positions up to 1,000, none of them in either set."""
     rng = np.random.default_rng([seed, 1])
     both = np.concatenate([study.positions, scoreboard.positions])
-    seen = {row.tobytes() for symmetry in (0, 1) for row in game.transform(both, symmetry)}
+    seen = images(game, both)
     positions, sources = [study.positions], [study.source]
     while (missing := 1000 - sum(map(len, sources))) > 0:
         more, kinds = sample(game, 20, seen, rng)
@@ -102,17 +113,46 @@ def topped_up(game: Game, study: Labelled, scoreboard: Labelled, seed: int) -> L
     return label(game, np.concatenate(positions), solver(game), source=np.concatenate(sources), draws_end=CELLS)
 
 
+def random_play(game: Game, others: Sequence[Labelled], seed: int, most: int = 1000, batch: int = 2000) -> Labelled:
+    """`most` positions of each class after so many uniformly random moves, drawn uniformly; none is in `others`."""
+    rng = np.random.default_rng([seed, 2])
+    seen = images(game, np.concatenate([other.positions for other in others]))
+    found: list[Labelled] = []
+    while True:
+        new = []
+        for plies in rng.integers(CELLS, size=batch):
+            position = game.initial()
+            for _ in range(plies):
+                if not position["terminal"][0]:
+                    position = game.step(position, [rng.choice(np.flatnonzero(game.legal_actions(position)[0]))])
+            pair = images(game, position)
+            if not position["terminal"][0] and not pair & seen:
+                seen |= pair
+                new.append(position)
+        found.append(label(game, np.concatenate(new), solver(game), draws_end=CELLS))
+        together = concatenated(found)
+        rows = even(together.classes, most)
+        if len(rows) == most * CLASSES:
+            return together.select(rows)
+
+
+def concatenated(parts: Sequence[Labelled]) -> Labelled:
+    """Labelled positions of one game, one after another."""
+    columns = ("positions", "values", "plies", "remaining", "source")
+    return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns})
+
+
 def main() -> None:
-    """Write both sets and say what is in them."""
+    """Write the sets and say what is in them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pool", type=int, default=6000, help="positions to choose from")
     parser.add_argument("--seed", type=int, default=20260101)
     parser.add_argument("--out", type=Path, default=Path("eval/data"))
     arguments = parser.parse_args()
     game = games.load("connect_four")
-    for name, labelled in zip(
-        ("connect_four", "connect_four_12_30"), collect(game, arguments.pool, arguments.seed), strict=True
-    ):
+    sets = collect(game, arguments.pool, arguments.seed)
+    sets += (random_play(game, sets, arguments.seed),)
+    for name, labelled in zip(("connect_four", "connect_four_12_30", "connect_four_random"), sets, strict=True):
         path = arguments.out / f"{name}.npz"
         labelled.save(path)
         kinds, counts = np.unique(labelled.classes, return_counts=True)

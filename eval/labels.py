@@ -94,7 +94,10 @@ class Labelled:
 
 
 def load(path: Path | str) -> Labelled:
-    """Read what `Labelled.save` wrote, or a set that comes with this package: `connect_four`, `connect_four_12_30`.
+    """Read what `Labelled.save` wrote, or a set that comes with this package.
+
+    These are `connect_four` (the scoreboard), `connect_four_12_30` (12 to 30 plies) and `connect_four_random` (random
+    play alone).
 
     Raises:
         ValueError: there is no such file or set, or it does not fit its game.

@@ -126,7 +126,7 @@ def test_a_set_survives_its_file(tmp_path: Path) -> None:
 
 
 def test_unknown_sets_and_empty_ones_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="known are connect_four, connect_four_12_30"):
+    with pytest.raises(ValueError, match="known are connect_four, connect_four_12_30, connect_four_random,"):
         load("chess")
     with pytest.raises(ValueError, match=r"no labelled positions .*missing.npz"):
         load(tmp_path / "missing.npz")
@@ -135,7 +135,7 @@ def test_unknown_sets_and_empty_ones_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_shipped_sets_are_what_they_say() -> None:
-    board, study = load("connect_four"), load("connect_four_12_30")
+    board, study, chance = load("connect_four"), load("connect_four_12_30"), load("connect_four_random")
     assert len(board) >= 2000
     assert len(study) == 1000
     plies = study.positions["ply"]
@@ -144,22 +144,25 @@ def test_the_shipped_sets_are_what_they_say() -> None:
     hard_first = ["beginning-easy", "beginning-hard", "beginning-medium", "end-easy", "middle-easy", "middle-medium"]
     assert kinds.tolist() == hard_first
     assert counts.min() >= 250
+    kinds, counts = np.unique(chance.classes, return_counts=True)
+    assert kinds.tolist() == hard_first
+    assert counts.tolist() == [1000] * 6
     assert np.bincount(board.source).min() > 400
     game = games.load("connect_four")
-    both = np.concatenate([board.positions, study.positions])
-    images = [frozenset(row.tobytes() for row in pair) for pair in zip(both, game.transform(both, 1), strict=True)]
-    assert len(set(images)) == len(both)
-    assert not both["terminal"].any()
+    every = np.concatenate([board.positions, study.positions, chance.positions])
+    images = [frozenset(row.tobytes() for row in pair) for pair in zip(every, game.transform(every, 1), strict=True)]
+    assert len(set(images)) == len(every)
+    assert not every["terminal"].any()
 
 
 def test_the_shipped_labels_are_true() -> None:
     game = games.load("connect_four")
-    for name in ("connect_four", "connect_four_12_30"):
+    for name in ("connect_four", "connect_four_12_30", "connect_four_random"):
         shipped = load(name)
         late = shipped.select(np.flatnonzero(shipped.positions["ply"] >= 26)[:60])
         again = label(game, late.positions, ExhaustiveSolver(game, table_bits=18), draws_end=42)
         np.testing.assert_array_equal(again.values, late.values)
         np.testing.assert_array_equal(again.plies, late.plies)
         np.testing.assert_array_equal(again.remaining, late.remaining)
-        some = shipped.select(np.arange(0, len(shipped), 10))
+        some = shipped.select(np.arange(0, len(shipped), len(shipped) // 100))
         np.testing.assert_array_equal(solver(game).action_values(some.positions), some.values)
