@@ -89,13 +89,14 @@ def value_of(score: int) -> float:
     return float(np.sign(score)) if abs(score) >= kernels.DECISIVE else score / kernels.ESTIMATE
 
 
-def state_types(game: LiftedGame) -> tuple[Any, ...]:
-    """The types of `Memory.state`."""
+def state_type(game: LiftedGame) -> Any:
+    """The type of `Memory.state`."""
     path = types.Array(game.record, 1, "A", aligned=False)
     dtypes = (kernels.FRAME, transposition.ENTRY, kernels.CONTROL)
     frames, table, control = (types.Array(from_dtype(dtype), 1, "C", aligned=True) for dtype in dtypes)
     arguments = (uint64[:, ::1], path, frames, int16[:, ::1], boolean[::1], int64[::1], game.records)
-    return (*arguments, table, int64[:, ::1], int64[:, ::1], control)
+    members = (*arguments, table, int64[:, ::1], int64[:, ::1], control)
+    return types.Tuple(members)  # type: ignore[no-untyped-call]
 
 
 def rules_of(game: LiftedGame) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from games import Game, Positions
 from games.compile import kernel
 from games.rules import LiftedGame
 from hybrid import minimax_kernels as kernels
-from hybrid.alpha_beta import Memory, rules_of, state_types, value_of
+from hybrid.alpha_beta import Memory, rules_of, state_type, value_of
 
 FIRST_SLICE = 512
 """Nodes between the first two looks at the clock; later slices follow the measured speed."""
@@ -181,7 +181,7 @@ class AlphaBeta:
             if (deadline is not None and started >= deadline) or (stop is not None and control.nodes >= stop):
                 raise OutOfBudgetError
             with np.errstate(over="ignore"):
-                finished = self._search(*self._memory.state, limit)
+                finished = self._search(self._memory.state, limit)
             spent = time.perf_counter() - started
             limit = min(2 * limit, max(64, int(limit * 0.001 / max(spent, 1e-6))))
         if control.chance:
@@ -192,6 +192,6 @@ class AlphaBeta:
 def _kernel(game: LiftedGame) -> Any:
     """The compiled search of one game, made once."""
     if "minimax" not in game.memo:
-        signature = boolean(*state_types(game), int64)
+        signature = boolean(state_type(game), int64)
         game.memo["minimax"] = kernel(kernels.search_factory, signature, *rules_of(game), allocates=False)
     return game.memo["minimax"]

@@ -205,15 +205,16 @@ def arrival_factory(
 def search_factory(
     play: Callable[..., Any], legal: Callable[..., Any], playout: Callable[..., Any], forcing: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """`search(words, path, frames, order, mask, weights, scratch, table, killers, history, control, limit) -> done`.
+    """`search(state, limit) -> done`: continue the search of `path[0]` for about `limit` nodes.
 
-    Continues the search of `path[0]` for about `limit` nodes; all but the last argument are its state: `path` holds D
-    records over the memory of `words` `[D, W]`, `frames` `[D]`, `order` `[D, A]`, `mask` and `weights` `[A]`, `table`
-    `[E]`, `killers` `[D, 2]`, `history` `[2, A]`, `control` `[1]`.
+    The state is what `hybrid.alpha_beta.Memory` holds: `path` `[D]`, records over the memory of `words` `[D, W]`,
+    `frames` `[D]`, `order` `[D, A]`, `mask` and `weights` `[A]`, `scratch` `[1]`, `table` `[E]`, `killers` `[D, 2]`,
+    `history` `[2, A]` and `control` `[1]`, in the order in which it is unpacked below.
     """
     answered = arrival_factory(legal, playout, forcing)
 
-    def search(words, path, frames, order, mask, weights, scratch, table, killers, history, control, limit):
+    def search(state, limit):
+        words, path, frames, order, mask, weights, scratch, table, killers, history, control = state
         c = control[0]
         stop = c.nodes + limit
         while c.level >= 0:

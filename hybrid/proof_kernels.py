@@ -33,9 +33,9 @@ def by_score(ranking: Any, scores: Any) -> None:
 def prove_factory(
     play: Callable[..., Any], legal: Callable[..., Any], playout: Callable[..., Any], forcing: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """`prove(words, ..., control, roots, ranking, scores, proven, keep, limit)`: deepen until positions are proven.
+    """`prove(state, roots, ranking, scores, proven, keep, limit)`: deepen until positions are proven.
 
-    The first eleven arguments are the state of `search_factory`; what it remembers counts only if `keep` says so.
+    The state is that of `search_factory`; what it remembers counts only if `keep` says so.
     `roots` `[R]` are the positions, of which those `proven` `[R]` are left out and the others then `proven` or not;
     `limit` is the nodes of each. `ranking` `[A]` is overwritten, and `scores` `[R, A]` are those of the actions for the
     mover: exact where they are the best, else upper bounds, and `-INFINITE` of illegal ones.
@@ -46,25 +46,8 @@ def prove_factory(
     search = njit(_nrt=False)(search_factory(play, legal, playout, forcing))  # type: ignore[call-overload]
 
     @njit(_nrt=False)  # type: ignore[call-overload]
-    def prove_one(
-        words,
-        path,
-        frames,
-        order,
-        mask,
-        weights,
-        scratch,
-        table,
-        killers,
-        history,
-        control,
-        roots,
-        row,
-        ranking,
-        scores,
-        keep,
-        limit,
-    ):
+    def prove_one(state, roots, row, ranking, scores, keep, limit):
+        _, path, frames, _, mask, _, _, table, killers, history, control = state
         c = control[0]
         if not keep:
             renew(table, killers, history, c)
@@ -93,9 +76,7 @@ def prove_factory(
                 c.level = 0
                 c.arrived = 1
                 left = limit - c.nodes
-                if left <= 0 or not search(
-                    words, path, frames, order, mask, weights, scratch, table, killers, history, control, left
-                ):
+                if left <= 0 or not search(state, left):
                     return False
                 scores[action] = sign * c.value
                 best = max(best, scores[action])
@@ -106,45 +87,9 @@ def prove_factory(
                 return True
         return False
 
-    def prove(
-        words,
-        path,
-        frames,
-        order,
-        mask,
-        weights,
-        scratch,
-        table,
-        killers,
-        history,
-        control,
-        roots,
-        ranking,
-        scores,
-        proven,
-        keep,
-        limit,
-    ):
+    def prove(state, roots, ranking, scores, proven, keep, limit):
         for row in range(roots.shape[0]):
             if not proven[row]:
-                proven[row] = prove_one(
-                    words,
-                    path,
-                    frames,
-                    order,
-                    mask,
-                    weights,
-                    scratch,
-                    table,
-                    killers,
-                    history,
-                    control,
-                    roots,
-                    row,
-                    ranking,
-                    scores[row],
-                    keep,
-                    limit,
-                )
+                proven[row] = prove_one(state, roots, row, ranking, scores[row], keep, limit)
 
     return prove

@@ -15,7 +15,7 @@ from numba import boolean, int64, void
 from games import Game, Positions
 from games.compile import kernel
 from games.rules import LiftedGame
-from hybrid.alpha_beta import Memory, rules_of, state_types, value_of
+from hybrid.alpha_beta import Memory, rules_of, state_type, value_of
 from hybrid.minimax_kernels import DECISIVE
 from hybrid.proof_kernels import prove_factory
 
@@ -102,7 +102,7 @@ class Prover:
         scores = np.zeros((len(positions), self._memory.game.num_actions), np.int64)
         ranking = np.empty_like(scores, shape=scores.shape[1])
         checked = self._memory.game.checked(positions)
-        self._prove(*self._memory.state, checked, ranking, scores, proven, keep, nodes)
+        self._prove(self._memory.state, checked, ranking, scores, proven, keep, nodes)
         return scores, proven
 
 
@@ -115,6 +115,6 @@ def _kernel(game: LiftedGame) -> Any:
     """The compiled proofs of one game, made once."""
     if "prove" not in game.memo:
         results = (int64[::1], int64[:, ::1], boolean[::1])
-        signature = void(*state_types(game), game.records, *results, boolean, int64)
+        signature = void(state_type(game), game.records, *results, boolean, int64)
         game.memo["prove"] = kernel(prove_factory, signature, *rules_of(game), allocates=False)
     return game.memo["prove"]
