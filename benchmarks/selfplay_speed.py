@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from peers import Peer
@@ -38,7 +38,7 @@ Figures = dict[str, list[float]]
 def ours(pool: Workers, agent: Path, config: SelfPlayConfig, generation: int, figures: Figures) -> None:
     """Play a generation and note its rates."""
     start = time.perf_counter()
-    played, effort = pool.play(generation, agent, lambda one: None)
+    played, effort = pool.play(config, generation, agent, lambda one: None)
     wall, simulations = time.perf_counter() - start, sum(one.simulations for one in played)
     figures["simulations/s"].append(simulations / wall)
     figures["simulations/s of processor time x cores"].append(simulations / effort.seconds * usable_cores())
@@ -95,11 +95,11 @@ def measure(arguments: argparse.Namespace) -> tuple[Figures, str]:
         "seconds": arguments.seconds,
     }
     figures: Figures = defaultdict(list)
-    with tempfile.TemporaryDirectory() as folder, Workers(game, config, 0, usable_cores()) as pool:
+    with tempfile.TemporaryDirectory() as folder, Workers(game, 0, usable_cores()) as pool:
         agent, path = untrained(game, sizes, 0), Path(folder, "agent.safetensors")
         save(path, agent)
         peer = Peer(arguments.mctx, "selfplay_peers.py", arguments.policy, json.dumps(options))
-        pool.start(0, path, lambda one: None, games=2 * usable_cores()).finish()
+        pool.play(replace(config, games=2 * usable_cores()), 0, path, lambda one: None)
         for repeat in range(arguments.repeats):
             steps: tuple[Callable[[], None], ...] = (
                 lambda: alone(agent, config, 0.3, figures),

@@ -58,6 +58,9 @@ class SelfPlayConfig:
         direct_generations: generations at the start that are played at the direct end, by rollouts, while the network
             knows nothing yet and asking it costs a hundred times as much.
         direct_simulations: the budget of their moves.
+        growth: the budgets of moves grow from generation to generation by equal factors until they are so many times
+            the first ones. Games become fewer in the same measure, and positions are learned from more often, so that
+            generations take equally long: what a small budget can teach has been learned at some time.
         device: where the network is asked: `cpu`, or `cuda` or `cuda:N`, which all workers share, in half precision and
             without the next three options. There a batch's size may change the last bits of its rows, and with them the
             games: they depend on the number of slots and workers too, and on the workers' timing unless each has a slot
@@ -88,6 +91,7 @@ class SelfPlayConfig:
     resign_played_out: float = 0.1
     direct_generations: int = 0
     direct_simulations: int = 1000
+    growth: float = 1.0
     device: str = "cpu"
     precision: Precision = "int8"
     backend: BackendName = "onnxruntime"
@@ -100,7 +104,7 @@ class SelfPlayConfig:
             )
         if self.dial.seconds is not None:
             raise ValueError(f"dial must be given in simulations in self-play, got {self.dial.seconds} s: seconds vary")
-        at_least(self, 1, "fast_simulations", "games", "direct_simulations")
+        at_least(self, 1, "fast_simulations", "games", "direct_simulations", "growth")
         at_least(self, 0, "slots", "leaf_nodes", "prove_nodes", "hindsight_nodes", "direct_generations")
         at_least(self, 0, "temperature_plies", "opening_plies", "cache_megabytes")
         if self.hindsight_nodes and not self.prove_nodes:
@@ -119,12 +123,6 @@ class SelfPlayConfig:
     def resigns(self) -> bool:
         """Whether games may be given up."""
         return self.resign_threshold > -1.0
-
-    def at(self, generation: int) -> SelfPlayConfig:
-        """How the games of a generation, counted from 1, are played: the dial's schedule."""
-        if generation > self.direct_generations:
-            return self
-        return replace(self, dial=Dial.at(1, simulations=self.direct_simulations), full_fraction=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,6 +251,21 @@ class Config:
         at_least(self, 0, "workers", "seed")
         if self.workers > 500:
             raise ValueError(f"workers must be at most 500, got {self.workers}")
+
+    def at(self, generation: int) -> Config:
+        """What this comes to in a generation, counted from 1, by its schedules of the dial and of the budget."""
+        playing, learned = self.self_play, self.replay.samples_per_position
+        if generation <= playing.direct_generations:
+            dial = Dial.at(1, simulations=playing.direct_simulations)
+            return replace(self, self_play=replace(playing, dial=dial, full_fraction=1.0))
+        growth = playing.growth ** ((generation - 1) / max(1, self.generations - 1))
+        dial = replace(playing.dial, simulations=round(growth * playing.dial.simulations))
+        fast, games = round(growth * playing.fast_simulations), max(1, round(playing.games / growth))
+        return replace(
+            self,
+            self_play=replace(playing, dial=dial, fast_simulations=fast, games=games),
+            replay=replace(self.replay, samples_per_position=growth * learned),
+        )
 
 
 def to_json(config: Config) -> dict[str, Any]:

@@ -86,15 +86,15 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
     with (
         tensorboard.events(run, done) as log,
         torch_threads(config.learner.threads),
-        Workers(game, config.self_play, config.seed, config.workers) as workers,
+        Workers(game, config.seed, config.workers) as workers,
     ):
         meter, play = Meter(workers.process_ids), None
         for generation in range(done + 1, config.generations + 1):
             rng = generator(config.seed, generation, Purpose.LEARNING)
             module.set_learning_rates(optimizer, (generation - 1) / max(1, config.generations - 1))
-            learn = partial(_learn, fabric, module, optimizer, replay, config, rng)
+            learn = partial(_learn, fabric, module, optimizer, replay, config.at(generation), rng)
             observer.phase(generation, "self-play")
-            play = play or _start(workers, run, generation, observer)
+            play = play or _start(workers, run, config, generation, observer)
             losses, learning_seconds = learn(replay.count(generation - 1) if config.overlap else 0, play.hear)
             played, effort = play.finish()
             for one in played:
@@ -111,7 +111,8 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
             state.check_space(run, replay, learner)
             _save_agent(run, game, config, learner, replay, generation)
             # Those who play need not wait for the verdict.
-            play = _start(workers, run, generation + 1, observer) if generation < config.generations else None
+            more = generation < config.generations
+            play = _start(workers, run, config, generation + 1, observer) if more else None
             due = _due(config, generation)
             matches = evaluate(run, game, config, generation) if due else ()
             judged = judge(run, game, config, generation) if due else ()
@@ -136,9 +137,10 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
     return path_of(run, config.generations)
 
 
-def _start(workers: Workers, run: Path, generation: int, observer: Observer) -> Round:
+def _start(workers: Workers, run: Path, config: Config, generation: int, observer: Observer) -> Round:
     """Have a generation played by the agent before it."""
-    return workers.start(generation, path_of(run, generation - 1), partial(observer.game_played, generation))
+    playing, heard = config.at(generation).self_play, partial(observer.game_played, generation)
+    return workers.start(playing, generation, path_of(run, generation - 1), heard)
 
 
 def _learn(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,11 +71,11 @@ def self_play(
 
     A few games before, not counted, load everything.
     """
-    with tempfile.TemporaryDirectory() as folder, Workers(game, config, seed, workers) as pool:
+    with tempfile.TemporaryDirectory() as folder, Workers(game, seed, workers) as pool:
         path = Path(folder, "agent.safetensors")
         save(path, agent)
-        pool.start(0, path, lambda one: None, games=2 * workers).finish()
-        play = pool.start(1, path, lambda one: None)
+        pool.play(replace(config, games=2 * workers), 0, path, lambda one: None)
+        play = pool.start(config, 1, path, lambda one: None)
         played, effort = play.finish()
         return played, effort, play.seconds, resident_memory(pool.process_ids)
 

@@ -118,10 +118,10 @@ def serve(handle: int, waiting: int, parent: int) -> None:
     os.nice(_NICENESS)
     with Connection(handle) as pipe, Outbox(pipe) as outbox:
         try:
-            spec, config, seed = pipe.recv()
+            spec, seed = pipe.recv()
             game = load(spec)
             while True:
-                generation, checkpoint, own, common = pipe.recv()
+                config, generation, checkpoint, own, common = pipe.recv()
                 numbers = itertools.chain(own, GameQueue.taken(waiting, common))
                 for message in play(game, config, seed, generation, checkpoint, numbers):
                     outbox.send(message)
@@ -136,7 +136,6 @@ def play(
 ) -> Iterator[PlayedGame | Effort]:
     """Play games with the agent at `checkpoint`; yields each, and last what they cost."""
     start = time.process_time()
-    config = config.at(generation)
     evaluator = _evaluator(game, config, checkpoint) if config.dial.consults_network else None
     yield from play_games(game, evaluator, config, seed, generation, numbers)
     evaluations = evaluator.evaluations if evaluator is not None else 0

@@ -37,8 +37,8 @@ serve(*map(int, sys.argv[1:]))
 class Workers:
     """A pool of self-play processes; a context manager. With 0 workers the calling process plays."""
 
-    def __init__(self, game: Game, config: SelfPlayConfig, seed: int, count: int) -> None:
-        self._game, self._config, self._seed = game, config, seed
+    def __init__(self, game: Game, seed: int, count: int) -> None:
+        self._game, self._seed = game, seed
         self._processes: list[subprocess.Popen[bytes]] = []
         self._pipes: list[Connection] = []
         self._queue = GameQueue() if count else None
@@ -63,15 +63,15 @@ class Workers:
         return [process.pid for process in self._processes]
 
     def play(
-        self, generation: int, checkpoint: Path, finished: Callable[[PlayedGame], None]
+        self, config: SelfPlayConfig, generation: int, checkpoint: Path, finished: Callable[[PlayedGame], None]
     ) -> tuple[list[PlayedGame], Effort]:
         """Play a generation to its end: `start`, then `Round.finish`."""
-        return self.start(generation, checkpoint, finished).finish()
+        return self.start(config, generation, checkpoint, finished).finish()
 
     def start(
-        self, generation: int, checkpoint: Path, finished: Callable[[PlayedGame], None], games: int | None = None
+        self, config: SelfPlayConfig, generation: int, checkpoint: Path, finished: Callable[[PlayedGame], None]
     ) -> Round:
-        """Begin to play a generation, or only its first `games`, with the agent at `checkpoint`.
+        """Begin to play a generation as `config` says, with the agent at `checkpoint`.
 
         `finished` is called with each game as it is heard of, in no reproducible order. The round must be finished
         before the next one starts.
@@ -79,14 +79,14 @@ class Workers:
         Raises:
             ChildProcessError: a worker failed or died.
         """
-        count, games = len(self._pipes), self._config.games if games is None else games
+        count, games = len(self._pipes), config.games
         if self._queue is None:
-            local = play(self._game, self._config, self._seed, generation, checkpoint, range(games))
+            local = play(self._game, config, self._seed, generation, checkpoint, range(games))
             return Round(self._messages, set(), local, finished)
-        own = min(games, count * self._config.slots)
+        own = min(games, count * config.slots)
         self._queue.put(range(own, games), count)
         for index in range(count):
-            self._send(index, (generation, checkpoint, range(index, own, count), range(own, games)))
+            self._send(index, (config, generation, checkpoint, range(index, own, count), range(own, games)))
         return Round(self._messages, set(range(count)), None, finished)
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class Workers:
         self._processes, self._pipes, self._queue = [], [], None
 
     def _start(self) -> None:
-        """Start one worker and tell it what to play."""
+        """Start one worker and tell it which game it is to play."""
         assert self._queue is not None
         ours, theirs = Pipe()
         handles = theirs.fileno(), self._queue.handle
@@ -116,7 +116,7 @@ class Workers:
             )
         self._processes.append(process)
         self._pipes.append(ours)
-        self._send(len(self._pipes) - 1, (self._game.spec, self._config, self._seed))
+        self._send(len(self._pipes) - 1, (self._game.spec, self._seed))
 
     def _messages(self, busy: set[int], timeout: float | None) -> Iterator[tuple[int, PlayedGame | Effort]]:
         """What those of the `busy` workers say that have something to say within `timeout` seconds."""

@@ -35,7 +35,8 @@ class TrainingScreen(Observer):
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
         self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._progress.add_task("starting", total=None, note="")
-        self._generations = self._games = self._simulations = self._played = 0
+        self._config = Config()
+        self._simulations = self._played = 0
         self._since = time.perf_counter()
         self._left = ""
 
@@ -54,15 +55,17 @@ class TrainingScreen(Observer):
 
     def started(self, game: Game, config: Config, run: Path, generation: int) -> None:
         """Say what is trained, and head the columns."""
-        self.done, self._generations, self._games = generation, config.generations, config.self_play.games
+        self.done, self._config = generation, config
         self._since = time.perf_counter()
         network = config.network
         if generation >= config.generations:
             self._console.print(f"The run in {escape(str(run))} is complete: {generation} generations.", soft_wrap=True)
             return
+        first, last = (config.at(number).self_play.games for number in (generation + 1, config.generations))
+        games = f"{first} games" if first == last else f"{first} to {last} games"
         self._console.print(
             f"Training [bold]{escape(game.spec)}[/bold] in [bold]{escape(str(run))}[/bold]: generations "
-            f"{generation + 1} to {config.generations} of {self._games} games, {config.workers} workers, network of "
+            f"{generation + 1} to {config.generations} of {games}, {config.workers} workers, network of "
             f"{network.blocks} blocks x {network.channels} channels. Ctrl-C stops it, to be resumed later.",
             soft_wrap=True,
         )
@@ -74,8 +77,8 @@ class TrainingScreen(Observer):
         if name == "evaluation":
             # The next generation's games begin meanwhile.
             self._since = time.perf_counter()
-        total = self._games if name == "self-play" else None
-        description = f"generation {generation}/{self._generations} · {name}"
+        total = self._config.at(generation).self_play.games if name == "self-play" else None
+        description = f"generation {generation}/{self._config.generations} · {name}"
         self._progress.reset(self._task, total=total, description=description, note=self._left)
 
     def game_played(self, generation: int, game: PlayedGame) -> None:
@@ -83,7 +86,8 @@ class TrainingScreen(Observer):
         self._played += 1
         self._simulations += game.simulations
         rate = self._simulations / (time.perf_counter() - self._since)
-        note = f"{self._played}/{self._games} games · {rate:,.0f} simulations/s{self._left}"
+        games = self._config.at(generation).self_play.games
+        note = f"{self._played}/{games} games · {rate:,.0f} simulations/s{self._left}"
         self._progress.update(self._task, advance=1, note=note)
 
     def generation_done(self, report: Report) -> None:

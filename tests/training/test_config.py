@@ -50,6 +50,27 @@ def test_larger_recipes_prove_more_where_a_game_has_proofs() -> None:
     assert all(proofs[name, "pig"] == (0, 0) for name in RECIPES)
 
 
+def test_the_dial_starts_at_the_direct_end_where_a_schedule_says_so() -> None:
+    playing = SelfPlayConfig(direct_generations=2, direct_simulations=50, prove_nodes=7)
+    config = Config(self_play=playing)
+    assert config.at(2).self_play == replace(playing, dial=Dial.at(1, simulations=50), full_fraction=1.0)
+    assert config.at(3) == config
+
+
+def test_budgets_grow_while_generations_cost_the_same() -> None:
+    playing = SelfPlayConfig(dial=Dial(simulations=64), games=256, growth=4.0)
+    config = Config(self_play=playing, generations=5, replay=ReplayConfig(samples_per_position=3.0))
+    ages = [config.at(generation) for generation in range(1, 6)]
+    assert ages[0] == config
+    assert [age.self_play.dial.simulations for age in ages] == [64, 91, 128, 181, 256]
+    assert [age.self_play.fast_simulations for age in ages] == [24, 34, 48, 68, 96]
+    assert [age.self_play.games for age in ages] == [256, 181, 128, 91, 64]
+    # As many steps of learning for the positions of fewer games.
+    learned = [age.replay.samples_per_position * age.self_play.games for age in ages]
+    assert learned == pytest.approx([3 * 256] * 5, rel=0.01)
+    assert Config(self_play=playing, generations=1).at(1).self_play == playing
+
+
 def test_unknown_recipe_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown recipe 'fast': known are quick, standard, strong"):
         recipe("fast", games.load("tic_tac_toe"))
@@ -88,6 +109,7 @@ def test_json_that_is_no_config_is_refused(path: tuple[str, ...], value: Any, me
         (SelfPlayConfig, {"full_fraction": 0.0}, "full_fraction must be positive, got 0.0"),
         (SelfPlayConfig, {"full_fraction": 1.5}, "full_fraction must be between 0 and 1, got 1.5"),
         (SelfPlayConfig, {"games": 0}, "games must be at least 1, got 0"),
+        (SelfPlayConfig, {"growth": 0.5}, "growth must be at least 1, got 0.5"),
         (SelfPlayConfig, {"slots": -1}, "slots must be at least 0, got -1"),
         (Config, {"workers": 501}, "workers must be at most 500, got 501"),
         (SelfPlayConfig, {"device": "gpu"}, "device must be cpu, cuda or cuda:N, got 'gpu'"),

@@ -197,6 +197,15 @@ def test_a_hostile_agent_runs_nothing_and_is_left_alone(
     assert outcome(run) == before
 
 
+def test_budgets_grow_as_the_schedule_says(tmp_path: Path, alone: Config) -> None:
+    recorder = Recorder()
+    config = replace(alone, self_play=replace(alone.self_play, growth=4.0, full_fraction=1.0), generations=3)
+    train(games.load("tic_tac_toe"), config, tmp_path / "run", recorder)
+    assert [report.self_play.games for report in recorder.reports] == [12, 6, 3]
+    first, last = (recorder.reports[index].self_play for index in (0, -1))
+    assert last.simulations / last.positions > 2 * first.simulations / first.positions
+
+
 def test_tic_tac_toe_is_learned(tmp_path: Path, tiny: Config) -> None:
     """The network alone, after half a minute from nothing, beats random play as it hardly could by luck."""
     config = replace(

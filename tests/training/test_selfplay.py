@@ -286,12 +286,6 @@ def test_proofs_are_refused_where_there_are_none() -> None:
         played("pig", prove_nodes=10)
 
 
-def test_the_dial_starts_at_the_direct_end_where_a_schedule_says_so() -> None:
-    config = replace(CONFIG, direct_generations=2, direct_simulations=50, prove_nodes=7)
-    assert config.at(2) == replace(config, dial=Dial.at(1, simulations=50), full_fraction=1.0)
-    assert config.at(3) == config
-
-
 def test_direct_end_plays_without_a_network() -> None:
     game = games.load("tic_tac_toe")
     config = replace(CONFIG, dial=Dial.at(1.0, simulations=24))

@@ -46,11 +46,11 @@ def test_the_number_of_workers_changes_no_game(agent: Path, tiny: Config) -> Non
     game = games.load("tic_tac_toe")
     results = []
     for count in (0, 1, 2):
-        with Workers(game, tiny.self_play, 5, count) as workers:
+        with Workers(game, 5, count) as workers:
             assert len(workers.process_ids) == count
             seen: list[PlayedGame] = []
             for generation in (1, 2):
-                played, effort = workers.play(generation, agent, seen.append)
+                played, effort = workers.play(tiny.self_play, generation, agent, seen.append)
                 assert [one.number for one in played] == list(range(12))
                 assert 0 < effort.evaluations <= sum(one.evaluations for one in played)
             assert sorted(one.number for one in seen) == sorted(2 * list(range(12)))
@@ -98,9 +98,9 @@ def test_a_queue_whose_owner_is_gone_has_ended() -> None:
 def test_more_workers_than_games_and_more_games_than_slots(agent: Path, tiny: Config) -> None:
     game, few = games.load("tic_tac_toe"), replace(tiny.self_play, slots=1)
     before = len(list(Path("/proc/self/fd").iterdir()))
-    with Workers(game, few, 5, 3) as workers:
+    with Workers(game, 5, 3) as workers:
         for count in (2, 9):
-            played, _ = workers.start(1, agent, ignore, games=count).finish()
+            played, _ = workers.play(replace(few, games=count), 1, agent, ignore)
             assert [one.number for one in played] == list(range(count))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
@@ -112,24 +112,24 @@ def test_workers_import_no_torch() -> None:
 
 
 def test_a_killed_worker_is_an_error_that_says_so(agent: Path, tiny: Config) -> None:
-    with Workers(games.load("tic_tac_toe"), tiny.self_play, 0, 2) as workers:
+    with Workers(games.load("tic_tac_toe"), 0, 2) as workers:
         victim = workers.process_ids[1]
         os.kill(victim, signal.SIGKILL)
         with pytest.raises(ChildProcessError, match=rf"worker 1 \(process {victim}\) died with signal SIGKILL"):
-            workers.play(1, agent, ignore)
+            workers.play(tiny.self_play, 1, agent, ignore)
 
 
 def test_a_failing_worker_reports_its_reason(tmp_path: Path, tiny: Config) -> None:
     missing = tmp_path / "missing.safetensors"
     with (
-        Workers(games.load("tic_tac_toe"), tiny.self_play, 0, 1) as workers,
+        Workers(games.load("tic_tac_toe"), 0, 1) as workers,
         pytest.raises(ChildProcessError, match=r"(?s)worker 0 failed:.*no checkpoint.*missing\.safetensors"),
     ):
-        workers.play(1, missing, ignore)
+        workers.play(tiny.self_play, 1, missing, ignore)
 
 
-def test_closing_ends_the_workers(tiny: Config) -> None:
-    with Workers(games.load("tic_tac_toe"), tiny.self_play, 0, 2) as workers:
+def test_closing_ends_the_workers() -> None:
+    with Workers(games.load("tic_tac_toe"), 0, 2) as workers:
         processes = workers.process_ids
         assert all(alive(process) for process in processes)
     assert not any(alive(process) for process in processes)
@@ -138,9 +138,8 @@ def test_closing_ends_the_workers(tiny: Config) -> None:
 PARENT = """
 import sys, time
 import games
-from training.config import SelfPlayConfig
 from training.workers import Workers
-workers = Workers(games.load("tic_tac_toe"), SelfPlayConfig(), 0, 2)
+workers = Workers(games.load("tic_tac_toe"), 0, 2)
 print(*workers.process_ids, flush=True)
 time.sleep({sleep})
 """
@@ -160,10 +159,10 @@ def test_workers_die_with_a_killed_parent(delay: float) -> None:
 
 
 def test_an_interrupt_is_left_to_the_parent(agent: Path, tiny: Config) -> None:
-    with Workers(games.load("tic_tac_toe"), tiny.self_play, 0, 1) as workers:
-        workers.play(1, agent, ignore)
+    with Workers(games.load("tic_tac_toe"), 0, 1) as workers:
+        workers.play(tiny.self_play, 1, agent, ignore)
         os.kill(workers.process_ids[0], signal.SIGINT)
-        played, _ = workers.play(2, agent, ignore)
+        played, _ = workers.play(tiny.self_play, 2, agent, ignore)
         assert len(played) == 12
 
 
