@@ -37,6 +37,17 @@ def test_recipes_fit_the_game() -> None:
     assert short.self_play.opening_plies < long.self_play.opening_plies == 6
 
 
+def test_longer_recipes_begin_with_longer_openings_up_to_a_limit() -> None:
+    plies = {
+        (name, spec): recipe(name, games.load(spec)).self_play.opening_plies
+        for name in RECIPES
+        for spec in ("connect_four", "othello")
+    }
+    assert plies["quick", "connect_four"] == 6
+    assert plies["quick", "othello"] == 8
+    assert all(plies[name, "connect_four"] == 12 and plies[name, "othello"] == 15 for name in ("standard", "strong"))
+
+
 def test_larger_recipes_prove_more_where_a_game_has_proofs() -> None:
     proofs = {
         (name, spec): (config.prove_nodes, config.hindsight_nodes)
