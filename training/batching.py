@@ -15,6 +15,7 @@ from hybrid.evaluate import load_evaluator
 from hybrid.search import Search, SearchConfig
 from training.backends import fastest_backend, settled, untrained
 from training.config import BackendName, Config, SelfPlayConfig
+from training.precision import settle_precision
 
 SIZES = (16, 32, 64, 96, 128, 192, 256)
 """Batches that are tried."""
@@ -31,7 +32,8 @@ _NEARLY = 0.95
 
 
 def settle(game: Game, config: Config) -> Config:
-    """`config` with what it leaves to measurement: the backend, and the number of games side by side."""
+    """`config` with what it leaves to measurement: backend, games side by side, and the learner's precision."""
+    config = settle_precision(game, config)
     playing = config.self_play
     if playing.device != "cpu":
         # The backend is not asked.

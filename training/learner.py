@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning.fabric import Fabric
+from lightning.fabric.plugins import MixedPrecision
 from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn import functional
@@ -67,7 +69,8 @@ class Learner(LightningModule):
         """The losses of a batch, stacked in the order of `Losses` without the gradient."""
         tensors = {field.name: torch.from_numpy(getattr(batch, field.name)).to(self.device) for field in fields(batch)}
         planes, weight, target = tensors["planes"], tensors["weight"], tensors["policy"]
-        logits, values = self.network(planes.to(memory_format=torch.channels_last))
+        # In single precision from here on, whatever the network computed in.
+        logits, values = (one.float() for one in self.network(planes.to(memory_format=torch.channels_last)))
         log_policy = functional.log_softmax(logits.masked_fill(~tensors["legal"], -1e9), dim=1)
         share = weight / weight.sum().clamp(min=1e-6)
         policy = -(share * (target * log_policy).sum(1)).sum()
@@ -119,9 +122,19 @@ class Learner(LightningModule):
         return weights_of(self.average)
 
 
+def fabric_of(config: LearnerConfig) -> Fabric:
+    """What the learner runs on. Raises ValueError where its precision has not been settled."""
+    if config.precision == "fastest":
+        raise ValueError("precision must be settled before anything is learned, got 'fastest'")
+    # Named as a precision instead of given as a plugin it would announce itself on the screen.
+    mixed = MixedPrecision("bf16-mixed", config.accelerator) if config.precision == "bfloat16" else None
+    return Fabric(accelerator=config.accelerator, devices=1, plugins=mixed)
+
+
 def optimise(fabric: Any, learner: Any, optimizer: Any, batch: Batch, clip: float) -> Tensor:
     """One step on one batch, learner and optimizer being Fabric's; returns the losses in the order of `Losses`."""
-    losses = learner.training_step(batch)
+    with fabric.autocast():
+        losses = learner.training_step(batch)
     optimizer.zero_grad()
     fabric.backward(losses[0])
     norm = fabric.clip_gradients(learner, optimizer, max_norm=clip)

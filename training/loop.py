@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lightning.fabric import Fabric
 
 from games import Game
 from hybrid import checkpoint
@@ -29,7 +28,7 @@ from training.batching import settle
 from training.config import Config, to_json
 from training.effort import Meter
 from training.evaluation import evaluate, judge, labelled_positions
-from training.learner import Learner, Losses, mean_losses, optimise, torch_threads
+from training.learner import Learner, Losses, fabric_of, mean_losses, optimise, torch_threads
 from training.playing import opening
 from training.progress import Observer, Report, summarise
 from training.recipes import mean_length
@@ -41,18 +40,27 @@ _CALIBRATED = 512
 """Positions on which the agent is calibrated."""
 
 
-def train(game: Game, config: Config, run: Path | str, observer: Observer | None = None) -> Path:
+def train(
+    game: Game,
+    config: Config,
+    run: Path | str,
+    observer: Observer | None = None,
+    *,
+    start: Path | str | None = None,
+) -> Path:
     """Train an agent in the new run folder `run`; returns the agent's file.
+
+    It begins from nothing, or with the network and the replay of the run in folder `start`, which is left as it is.
 
     Raises:
         ValueError: the folder exists already, the game cannot be loaded again by its spec, labelled positions are
-            named that are not the game's, or there is no such device.
+            named that are not the game's, there is no such device, or `start` cannot be built on (`state.inherit`).
         ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
     _check(game, config)
     state.check_new(Path(run), game)
-    state.create(Path(run), game, settle(game, config))
+    state.create(Path(run), game, settle(game, config), None if start is None else Path(start))
     return resume(run, observer)
 
 
@@ -75,7 +83,7 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
     """The whole run on one page."""
     learner = Learner(game, config.network, config.learner, config.seed)
     replay = Replay(game, config.replay.capacity)
-    fabric = Fabric(accelerator=config.learner.accelerator, devices=1)
+    fabric = fabric_of(config.learner)
     module, optimizer = fabric.setup(learner, learner.configure_optimizers())
     done = state.restore(run, learner, optimizer, replay)
     state.check_space(run, replay, learner)
@@ -144,7 +152,7 @@ def _start(workers: Workers, run: Path, config: Config, generation: int, observe
 
 
 def _learn(
-    fabric: Fabric,
+    fabric: Any,
     module: Any,
     optimizer: Any,
     replay: Replay,

@@ -82,15 +82,13 @@ def self_play(
 
 def learning(game: Game, config: Config, samples: Samples, seconds: float, turns: int = 3) -> Rates:
     """How fast `config` learns from `samples`, and how fast torch's own step is; each runs for `seconds` a turn."""
-    from lightning.fabric import Fabric
-
-    from training.learner import Learner, optimise, torch_threads
+    from training.learner import Learner, fabric_of, optimise, torch_threads
 
     size, rng = config.learner.batch, np.random.default_rng(config.seed)
     replay = Replay(game, max(len(samples), 1))
     replay.insert(samples)
     learner = Learner(game, config.network, config.learner, config.seed)
-    fabric = Fabric(accelerator=config.learner.accelerator, devices=1)
+    fabric = fabric_of(config.learner)
     module, optimizer = fabric.setup(learner, learner.configure_optimizers())
     batch = replay.sample(rng, size)
     contenders: Sequence[Callable[[], object]] = (

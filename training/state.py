@@ -14,6 +14,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from torch import Tensor
 import games
 from games import Game
 from hybrid.checkpoint import write_atomically
+from hybrid.network_config import NetworkShape
 from training.config import Config, from_json, to_json
 from training.learner import Learner
 from training.replay import Replay
@@ -45,10 +47,20 @@ def check_new(run: Path, game: Game) -> None:
         raise ValueError(f"run folder {str(run)!r} exists already: {hint}, or choose another")
 
 
-def create(run: Path, game: Game, config: Config) -> None:
-    """Make a run folder. Raises ValueError if there is something there already."""
+def create(run: Path, game: Game, config: Config, start: Path | None = None) -> None:
+    """Make a run folder; with `start`, of a run that begins with what that run has learned and remembers.
+
+    Raises:
+        ValueError: there is something there already, or the run in `start` cannot be built on; see `inherit`.
+    """
     check_new(run, game)
-    content = {"format": FORMAT, "game": game.spec, "config": to_json(config)}
+    content: dict[str, Any] = {"format": FORMAT, "game": game.spec, "config": to_json(config)}
+    if start is not None:
+        learner = Learner(game, config.network, config.learner, config.seed)
+        replay = Replay(game, config.replay.capacity)
+        content["start"] = {"run": str(start), "generation": inherit(start, game, learner, replay)}
+        # Before the file that makes the folder a run: without its state it would begin from nothing.
+        save(run, 0, learner, learner.configure_optimizers(), replay)
     write_atomically(run / "config.json", (json.dumps(content, indent=2) + "\n").encode())
 
 
@@ -77,7 +89,7 @@ def locked(run: Path) -> Iterator[None]:
 def save(run: Path, generation: int, learner: Learner, optimizer: torch.optim.Optimizer, replay: Replay) -> None:
     """Write the state after `generation`, then drop all but the newest two."""
     folder = run / "state"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.glob(".*"):
         shutil.rmtree(leftover)
     temporary, final = folder / f".{generation:06d}", folder / f"{generation:06d}"
@@ -114,6 +126,35 @@ def restore(run: Path, learner: Learner, optimizer: torch.optim.Optimizer, repla
         raise ValueError(f"{states[-1]} is damaged: its files do not belong together")
     _set_tensors(states[-1] / "learner.safetensors", learner, optimizer)
     learner.steps = content["steps"]
+    return generation
+
+
+def inherit(start: Path, game: Game, learner: Learner, replay: Replay) -> int:
+    """Take the weights and the newest samples of the run in folder `start`; returns how many generations that ran.
+
+    The network may have more blocks: they change nothing at first, for their gains are 0. The samples are counted as of
+    generations 0 and before.
+
+    Raises:
+        ValueError: there is no such run, it has saved nothing yet, is another game's, or its network has other sizes.
+    """
+    theirs, config = describe(start)
+    if NetworkShape.of(theirs) != NetworkShape.of(game) or theirs.dtype != game.dtype:
+        raise ValueError(f"the run in {str(start)!r} is of {theirs.spec!r}, on which {game.spec!r} cannot build")
+    if not config.network.blocks <= learner.network.config.blocks or config.network != replace(
+        learner.network.config, blocks=config.network.blocks
+    ):
+        raise ValueError(f"network must be {config.network} or have more blocks, got {learner.network.config}")
+    source = Learner(theirs, config.network, config.learner, config.seed)
+    remembered = Replay(theirs, config.replay.capacity)
+    generation = restore(start, source, source.configure_optimizers(), remembered)
+    if generation == 0:
+        raise ValueError(f"the run in {str(start)!r} has saved no generation yet that another could build on")
+    learner.load_state_dict(learner.state_dict() | source.state_dict())
+    learner.steps = source.steps
+    samples = remembered.samples
+    samples["generation"] -= generation
+    replay.insert(samples)
     return generation
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-_OF_ONE_CALL = ("game", "run", "resume", "config", "json", "traceback")
+_OF_ONE_CALL = ("game", "run", "resume", "start", "config", "json", "traceback")
 
 
 class CommandParser(ArgumentParser):

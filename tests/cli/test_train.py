@@ -77,6 +77,21 @@ def test_a_resumed_run_keeps_its_configuration(hybrid: Hybrid, trained: Path, ex
     assert "--resume" in hybrid("train", "--resume", trained, *extra).error
 
 
+def test_a_new_run_builds_on_a_complete_one(hybrid: Hybrid, trained: Path, tmp_path: Path) -> None:
+    """With its options but for those that are given."""
+    before, run = contents(trained / "checkpoints"), tmp_path / "next"
+    ran = hybrid("train", "--start", trained, "--run", run, "--generations", "1", "--network.blocks", "2")
+    assert (ran.code, ran.err) == (0, "")
+    old, new = (read(folder / "config.json")["config"] for folder in (trained, run))
+    network = {**old["network"], "blocks": 2}
+    assert new == {**old, "generations": 1, "network": network}
+    assert contents(trained / "checkpoints") == before
+    assert "give no game" in hybrid("train", "tic_tac_toe", "--start", trained, "--run", tmp_path / "other").error
+    assert "or have more blocks" in hybrid("train", "--start", run, "--network.blocks", "1").error
+    assert "--resume goes on" in hybrid("train", "--resume", trained, "--start", run).error
+    assert "is no run folder" in hybrid("train", "--start", tmp_path).error
+
+
 def test_a_printed_configuration_means_the_same_when_read(hybrid: Hybrid, tmp_path: Path) -> None:
     changed = ["--recipe", "quick", "--learner.batch", "77", "--self_play.dial.simulations", "33", "--seed", "8"]
     printed = hybrid("train", "tic_tac_toe", *changed, "--print_config")

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from lightning.fabric import Fabric
 
 import games
 from hybrid.network import weights_of
 from hybrid.network_config import NetworkConfig
-from training.config import LearnerConfig
-from training.learner import Learner, Losses, mean_losses, optimise, torch_threads
+from training.config import LearnerConfig, LearnerPrecision
+from training.learner import Learner, Losses, fabric_of, mean_losses, optimise, torch_threads
 from training.replay import Batch
 
 NETWORK = NetworkConfig(blocks=1, channels=8)
 CONFIG = LearnerConfig(batch=8)
+PRECISIONS: tuple[LearnerPrecision, ...] = ("float", "bfloat16", "bfloat16")
 
 
 def batch(**changes: object) -> Batch:
@@ -81,8 +81,9 @@ def test_value_target_mixes_outcome_and_search() -> None:
     assert value == pytest.approx(1)
 
 
-def test_learning_reaches_the_targets() -> None:
-    made, one = trained(steps=150)
+@pytest.mark.parametrize("precision", ["float", "bfloat16"])
+def test_learning_reaches_the_targets(precision: LearnerPrecision) -> None:
+    made, one = trained(steps=150, precision=precision)
     assert made is not None
     final = Losses(**dict(zip(Losses.__dataclass_fields__, [*losses_of(made, one), 0.0], strict=True)))
     assert final.policy == pytest.approx(np.log(2) / 2, abs=0.03)
@@ -94,6 +95,20 @@ def test_learning_repeats_itself_exactly() -> None:
     other = weights_of(trained(steps=20, seed=1)[0].network)
     assert all(first[name].tobytes() == second[name].tobytes() for name in first)
     assert any(first[name].tobytes() != other[name].tobytes() for name in first)
+
+
+def test_sixteen_bits_are_for_computing_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Weights and averages stay in single precision; the results differ, and repeat themselves."""
+    single, half, again = (weights_of(trained(20, precision=p)[0].network) for p in PRECISIONS)
+    assert {weight.dtype.name for weight in half.values()} == {"float32"}
+    assert all(half[name].tobytes() == again[name].tobytes() for name in half)
+    assert any(half[name].tobytes() != single[name].tobytes() for name in half)
+    assert "".join(capsys.readouterr()) == ""
+
+
+def test_a_precision_must_be_settled() -> None:
+    with pytest.raises(ValueError, match="precision must be settled before anything is learned, got 'fastest'"):
+        fabric_of(replace(CONFIG, precision="fastest"))
 
 
 def test_average_is_the_mean_of_weights_with_its_decay() -> None:
@@ -127,10 +142,10 @@ def test_only_matrices_decay_and_all_weights_are_learned_once(name: Any) -> None
     assert sorted(learned) == sorted(id(p) for p in made.network.parameters())
 
 
-def trained(steps: int, seed: int = 0) -> tuple[Learner, Batch]:
+def trained(steps: int, seed: int = 0, precision: LearnerPrecision = "float") -> tuple[Learner, Batch]:
     """A learner after some steps on one batch."""
     made, one = learner(seed=seed), batch()
-    fabric = Fabric(accelerator="cpu", devices=1)
+    fabric = fabric_of(replace(CONFIG, precision=precision))
     module, optimizer = fabric.setup(made, made.configure_optimizers())
     with torch_threads(1):
         mean = mean_losses([optimise(fabric, module, optimizer, one, 1.0) for _ in range(steps)])

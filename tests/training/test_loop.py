@@ -383,6 +383,27 @@ def test_a_run_keeps_the_backend_that_was_fastest_when_it_was_made(
     assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["self_play"]["backend"] == "onnxruntime"
 
 
+def test_a_run_goes_on_from_another(reference: tuple[Path, Recorder], tmp_path: Path, alone: Config) -> None:
+    """It begins with the other's agent, learns from its games at once, and is resumed like any run."""
+    source, _ = reference
+    game, config = games.load("tic_tac_toe"), replace(alone, generations=2, seed=5)
+    before = outcome(source)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(game, config, whole, start=source)
+    with pytest.raises(KeyboardInterrupt):
+        train(game, config, broken, Recorder((2, "self-play")), start=source)
+    resume(broken)
+    assert outcome(whole) == outcome(broken)
+    assert outcome(source) == before
+    first, last = checkpoint.load(path_of(whole, 0)), checkpoint.load(path_of(source, alone.generations))
+    assert {name: weight.tobytes() for name, weight in first.weights.items()} == {
+        name: weight.tobytes() for name, weight in last.weights.items()
+    }
+    ages = np.load(whole / "state" / "000002" / "replay.npy")["generation"]
+    assert ages.min() <= 0
+    assert ages.max() == 2
+
+
 def test_idle_time_and_memory_are_told(reference: tuple[Path, Recorder]) -> None:
     run, recorder = reference
     for report in recorder.reports:

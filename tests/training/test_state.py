@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -180,3 +181,36 @@ def test_a_full_disk_is_noticed_before_anything_is_written(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(OSError, match=r"disk of .* is full: \d+ MB are needed, 1 MB are free"):
         state.check_space(run, replay, learner)
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_a_run_may_begin_with_what_another_has_learned(run: Path, tmp_path: Path, alone: Config, blocks: int) -> None:
+    """Further blocks change nothing at first, and the samples keep their order and lie before the first generation."""
+    larger = replace(alone, network=replace(alone.network, blocks=blocks), replay=replace(alone.replay, capacity=7))
+    state.create(tmp_path / "next", games.load("tic_tac_toe"), larger, run)
+    theirs, ours = parts(alone, seed=1), parts(larger, seed=2)
+    assert (state.restore(run, *theirs), state.restore(tmp_path / "next", *ours)) == (1, 0)
+    planes = torch.rand(5, *games.load("tic_tac_toe").observation_shape)
+    for one, two in ((theirs[0].network, ours[0].network), (theirs[0].average, ours[0].average)):
+        assert all(torch.equal(a, b) for a, b in zip(one(planes), two(planes), strict=True))
+    assert ours[0].steps == theirs[0].steps == 2
+    remembered, samples = theirs[2].samples[-7:], ours[2].samples
+    assert (samples["generation"] == remembered["generation"] - 1).all()
+    samples["generation"] = remembered["generation"]
+    assert samples.tobytes() == remembered.tobytes()
+    assert json.loads((tmp_path / "next" / "config.json").read_text())["start"] == {"run": str(run), "generation": 1}
+    assert state.describe(tmp_path / "next")[1] == larger
+
+
+def test_a_run_that_cannot_be_built_on_is_refused(run: Path, tmp_path: Path, alone: Config) -> None:
+    game, new = games.load("tic_tac_toe"), tmp_path / "next"
+    with pytest.raises(ValueError, match=r"network must be NetworkConfig\(blocks=1, channels=8.* or have more blocks"):
+        state.create(new, game, replace(alone, network=replace(alone.network, channels=9)), run)
+    with pytest.raises(ValueError, match="is of 'tic_tac_toe', on which 'connect_four' cannot build"):
+        state.create(new, games.load("connect_four"), alone, run)
+    with pytest.raises(ValueError, match="is no run folder"):
+        state.create(new, game, alone, tmp_path)
+    state.create(tmp_path / "young", game, alone)
+    with pytest.raises(ValueError, match="has saved no generation yet"):
+        state.create(new, game, alone, tmp_path / "young")
+    assert not new.exists()

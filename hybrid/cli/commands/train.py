@@ -1,4 +1,4 @@
-"""Train an agent on a game, or go on with a training that was stopped.
+"""Train an agent on a game, build on a training that is over (--start), or go on with one that was stopped (--resume).
 
 The run folder (by default runs/GAME, or the next free runs/GAME-2, ...) holds the configuration, the agent after each
 generation, TensorBoard events and match results. A recipe sets every option to fit the game; a YAML file (--config)
@@ -20,6 +20,8 @@ from hybrid.cli.output import Outcome, console, file_stem
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
+    from games import Game
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `hybrid train`: its own and every field of `training.config.Config`."""
@@ -27,74 +29,106 @@ def add_arguments(parser: ArgumentParser) -> None:
     from training.recipes import RECIPES
 
     parser.add_argument(
-        "game", type=str | None, nargs="?", default=None, help="such as connect_four; not with --resume"
+        "game", type=str | None, nargs="?", default=None, help="such as connect_four; not with --resume or --start"
     )
     parser.add_argument("--recipe", choices=list(RECIPES), default="standard", help="what the other options start from")
     parser.add_argument("--run", type=Path | None, default=None, metavar="FOLDER", help="a new run folder")
     parser.add_argument(
         "--resume", type=Path | None, default=None, metavar="RUN", help="go on with this run, as it was"
     )
+    parser.add_argument(
+        "--start",
+        type=Path | None,
+        default=None,
+        metavar="RUN",
+        help="a new run that begins with this one's network, which may get more blocks, replay and options",
+    )
     parser.add_argument("--config", action="config", help="a YAML file of options")
     parser.add_class_arguments(Config)
 
 
 def defaults(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:
-    """The defaults that the command line implies: those of its recipe for its game, or the resumed run's own."""
+    """The defaults that the command line implies: those of its recipe for its game, or of the run it builds on."""
     from training.config import to_json
     from training.recipes import recipe
 
     shown = [argument for argument in arguments if not argument.startswith(("-h", "--help", "--print_config"))]
     options = parser.parse_args(shown)
-    if options.resume is not None:
+    if (before := options.resume or options.start) is not None:
         from training.state import describe
 
-        return to_json(describe(options.resume)[1])
+        return to_json(describe(before)[1])
     if options.game is not None:
         from games import load
 
         return to_json(recipe(options.recipe, load(options.game)))
     if shown == list(arguments):
-        raise ValueError("a game is required, or --resume RUN (see 'hybrid train --help')")
+        raise ValueError("a game is required, or --resume or --start RUN (see 'hybrid train --help')")
     return {}
 
 
-def run(*, game: str | None, recipe: str, run: Path | None, resume: Path | None, config: Any, **fields: Any) -> Outcome:
+def run(
+    *,
+    game: str | None,
+    recipe: str,
+    run: Path | None,
+    resume: Path | None,
+    start: Path | None,
+    config: Any,
+    **fields: Any,
+) -> Outcome:
     """Train to the end, showing how it goes; `recipe` and `config` have already made their way into `fields`."""
-    from games import load
     from hybrid.cli.training_screen import TrainingScreen
     from training import loop, state
     from training.config import from_json, to_json
 
     settings = from_json(_plain(fields))
-    start = time.perf_counter()
+    begun = time.perf_counter()
     if resume is not None:
         trained, known = state.describe(resume)
-        if game is not None or run is not None or to_json(settings) != to_json(known):
+        if (game, run, start) != (None, None, None) or to_json(settings) != to_json(known):
             raise ValueError(
                 "--resume goes on with a run exactly as it was: give no game, --run or other option with it"
             )
         folder = resume
     else:
-        assert game is not None
-        trained, folder = load(game), run or free_folder(game, Path("runs"))
+        trained = _game(game, start)
+        folder = run or free_folder(trained.spec, Path("runs"))
     screen = console()
     with TrainingScreen(screen) as observer:
         try:
-            agent = loop.resume(folder, observer) if resume else loop.train(trained, settings, folder, observer)
+            agent = (
+                loop.resume(folder, observer)
+                if resume
+                else loop.train(trained, settings, folder, observer, start=start)
+            )
         except KeyboardInterrupt:
             observer.stop()
-            begun = (folder / "config.json").exists()
-            hint = f" To go on:\n  hybrid train --resume {escape(str(folder))}" if begun else ""
+            saved = (folder / "config.json").exists()
+            hint = f" To go on:\n  hybrid train --resume {escape(str(folder))}" if saved else ""
             screen.print(
                 f"\nStopped; {observer.done} of {settings.generations} generations are saved.{hint}", soft_wrap=True
             )
-            return Outcome(_as_json(folder, None, observer.done, start, observer.matches), code=130)
+            return Outcome(_as_json(folder, None, observer.done, begun, observer.matches), code=130)
     screen.print(
         f"The agent is saved in {escape(str(folder))}. Play it: "
         f"[bold]hybrid play {escape(trained.spec)} {escape(str(folder))}[/bold]",
         soft_wrap=True,
     )
-    return Outcome(_as_json(folder, agent, observer.done, start, observer.matches))
+    return Outcome(_as_json(folder, agent, observer.done, begun, observer.matches))
+
+
+def _game(name: str | None, start: Path | None) -> Game:
+    """The game that is trained: the one of this name, or that of the run to build on."""
+    from games import load
+    from training.state import describe
+
+    if start is None:
+        assert name is not None  # `defaults` has seen to it
+        return load(name)
+    if name is not None:
+        raise ValueError(f"--start takes the game of its run: give no game with it, got {name!r}")
+    return describe(start)[0]
 
 
 def free_folder(game: str, parent: Path) -> Path:
@@ -120,11 +154,11 @@ def _plain(value: Any) -> Any:
     return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def _as_json(run: Path, agent: Path | None, generation: int, start: float, matches: Sequence[Any]) -> dict[str, Any]:
+def _as_json(run: Path, agent: Path | None, generation: int, begun: float, matches: Sequence[Any]) -> dict[str, Any]:
     return {
         "run": str(run),
         "agent": None if agent is None else str(agent),
         "generation": generation,
-        "seconds": time.perf_counter() - start,
+        "seconds": time.perf_counter() - begun,
         "matches": [dataclasses.asdict(match) for match in matches],
     }
