@@ -26,7 +26,6 @@ from torch import Tensor
 import games
 from games import Game
 from hybrid.checkpoint import write_atomically
-from hybrid.network_config import NetworkShape
 from training.config import Config, from_json, to_json
 from training.learner import Learner
 from training.replay import Replay
@@ -139,13 +138,12 @@ def inherit(start: Path, game: Game, learner: Learner, replay: Replay) -> int:
         ValueError: there is no such run, it has saved nothing yet, is another game's, or its network has other sizes.
     """
     theirs, config = describe(start)
-    if NetworkShape.of(theirs) != NetworkShape.of(game) or theirs.dtype != game.dtype:
+    if theirs.spec != game.spec:
         raise ValueError(f"the run in {str(start)!r} is of {theirs.spec!r}, on which {game.spec!r} cannot build")
-    if not config.network.blocks <= learner.network.config.blocks or config.network != replace(
-        learner.network.config, blocks=config.network.blocks
-    ):
-        raise ValueError(f"network must be {config.network} or have more blocks, got {learner.network.config}")
-    source = Learner(theirs, config.network, config.learner, config.seed)
+    old, new = config.network, learner.network.config
+    if old.blocks > new.blocks or old != replace(new, blocks=old.blocks):
+        raise ValueError(f"network must be {old} or have more blocks, got {new}")
+    source = Learner(theirs, old, config.learner, config.seed)
     remembered = Replay(theirs, config.replay.capacity)
     generation = restore(start, source, source.configure_optimizers(), remembered)
     if generation == 0:
