@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.labels import DIFFICULTIES, PHASES, Labelled
-from eval.statistics import wilson
+from eval.statistics import calibration_error, wilson
 from hybrid.agent import Agent, Decisions
 
 
@@ -28,6 +28,8 @@ class Score:
         regret_error: the standard error of `regret`.
         fastest: share of moves that also win as fast, or lose as slowly, as possible.
         value_error: mean distance of the agent's value from the truth, in [0, 2].
+        calibration: mean distance of its values from the mean truth where it has that value, in [0, 2]; see
+            `eval.statistics.calibration_error`.
         gap: mean amortisation gap in nats, or None where there is none.
     """
 
@@ -38,6 +40,7 @@ class Score:
     regret_error: float
     fastest: float
     value_error: float
+    calibration: float
     gap: float | None
 
     @property
@@ -104,23 +107,24 @@ def table(reports: Sequence[Report]) -> str:
     """Blunder rates in percent by class, as a Markdown table: one row an agent, `n` the positions of each class."""
     columns = [(name, score.positions) for name, score in reports[0].rows()]
     head = [f"{name} (n={count})" for name, count in columns]
-    extra = ["where one could err", "regret", "value error", "ms/move"]
+    extra = ["where one could err", "regret", "value error", "calibration", "ms/move"]
     lines = [["agent", *head, *extra], ["---"] * (1 + len(head) + len(extra))]
     for report in reports:
         rates = [f"{100 * score.blunder_rate:.1f}" for _, score in report.rows()]
         total = report.total
-        measures = [f"{100 * total.critical_blunder_rate:.1f}", f"{total.regret:.4f}", f"{total.value_error:.3f}"]
+        errors = [f"{value:.3f}" for value in (total.value_error, total.calibration)]
+        measures = [f"{100 * total.critical_blunder_rate:.1f}", f"{total.regret:.4f}", *errors]
         lines.append([report.agent, *rates, *measures, f"{1000 * report.seconds:.2f}"])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _judge(labelled: Labelled, decisions: Sequence[Decisions]) -> npt.NDArray[np.void]:
-    """What each decision was worth: `[B]` records of critical, regret, fastest, error, gap."""
+    """What each decision was worth: `[B]` records of critical, regret, fastest, value, truth, gap."""
     rows = np.arange(len(labelled))
     actions = np.concatenate([decision.actions for decision in decisions])
     values = np.concatenate([decision.values for decision in decisions])
     best = labelled.best
-    judged = np.zeros(len(rows), [(name, "f8") for name in ("critical", "regret", "fastest", "error", "gap")])
+    judged = np.zeros(len(rows), [(name, "f8") for name in ("critical", "regret", "fastest", "value", "truth", "gap")])
     judged["critical"] = labelled.critical
     judged["regret"] = best - labelled.values[rows, actions]
     drawn = (best == 0) & (judged["regret"] == 0)
@@ -128,7 +132,7 @@ def _judge(labelled: Labelled, decisions: Sequence[Decisions]) -> npt.NDArray[np
     target = np.where(best > 0, 1, -1)[:, None] * labelled.plies
     fast = np.where(labelled.values == best[:, None], target, np.iinfo(np.int64).max).min(axis=1)
     judged["fastest"] = drawn | ((judged["regret"] == 0) & (target[rows, actions] == fast))
-    judged["error"] = np.abs(values[rows, labelled.positions["to_play"].astype(np.int64)] - best)
+    judged["value"], judged["truth"] = values[rows, labelled.positions["to_play"].astype(np.int64)], best
     gaps = [np.full(len(decision.actions), np.nan) if decision.gap is None else decision.gap for decision in decisions]
     judged["gap"] = np.concatenate(gaps)
     return judged
@@ -144,6 +148,7 @@ def _summary(judged: npt.NDArray[np.void]) -> Score:
         regret=float(judged["regret"].mean()),
         regret_error=float(judged["regret"].std() / np.sqrt(len(judged))),
         fastest=float(judged["fastest"].mean()),
-        value_error=float(judged["error"].mean()),
+        value_error=float(np.abs(judged["value"] - judged["truth"]).mean()),
+        calibration=calibration_error(np.clip(judged["value"], -1.0, 1.0), judged["truth"]),
         gap=None if np.isnan(gap) else gap,
     )

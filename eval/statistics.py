@@ -61,6 +61,25 @@ def wilson(score: float, games: float, quantile: float) -> tuple[float, float]:
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
+def calibration_error(expected: npt.ArrayLike, got: npt.ArrayLike, bins: int = 10) -> float:
+    """How far values `expected` `[B]`, in [-1, 1], are from what came of them, `got` `[B]`, on average, in [0, 2].
+
+    The values are sorted into `bins` of equal width; of each, the mean value is compared with the mean of what came,
+    and the distances are weighted by how many fell there (Naeini et al. 2015, Guo et al. 2017). 0 = where 0.6 is
+    expected, 0.6 is got on average, however far off every single one is.
+
+    Raises:
+        ValueError: there is no value, one is outside [-1, 1], or the shapes differ.
+    """
+    values, results = np.asarray(expected, np.float64), np.asarray(got, np.float64)
+    if values.ndim != 1 or values.shape != results.shape or not len(values):
+        raise ValueError(f"expected and got must be equally long and not empty, got {values.shape}, {results.shape}")
+    if not np.abs(values).max() <= 1.0:
+        raise ValueError(f"expected must lie between -1 and 1, got {values.min()} to {values.max()}")
+    places = np.minimum(((values + 1.0) / 2.0 * bins).astype(np.int64), bins - 1)
+    return float(np.abs(np.bincount(places, values - results, bins)).sum() / len(values))
+
+
 def pentanomial(totals: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """How many pairs of games scored 0, ½, 1, 1½ and 2 points: counts `[5]` from the totals `[K]`."""
     doubled = 2.0 * np.asarray(totals, np.float64)

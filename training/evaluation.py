@@ -78,6 +78,7 @@ def judge(run: Path, game: Game, config: Config, generation: int) -> tuple[Solve
                 simulations=budget,
                 blunders=rates,
                 value_error=report.total.value_error,
+                calibration=report.total.calibration,
             )
         )
     return tuple(reports)

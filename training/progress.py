@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from games import Game
+from games import Game, Positions
 from training.config import Config
 from training.effort import Effort
 from training.learner import Losses
 from training.playing import PlayedGame
+
+OPENING = 8
+"""Plies that count as a game's opening."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,7 @@ class SelfPlayReport:
         games: games played.
         positions: positions searched.
         distinct: different ones among them.
+        opening_diversity: the share of different ones among those of at most `OPENING` plies; NaN without any.
         seconds: wall time.
         processor_seconds: processor time of the workers, or of the process that played.
         simulations: simulations spent.
@@ -41,6 +45,7 @@ class SelfPlayReport:
     games: int
     positions: int
     distinct: int
+    opening_diversity: float
     seconds: float
     processor_seconds: float
     simulations: int
@@ -102,6 +107,7 @@ class SolverReport:
         simulations: its budget per move.
         blunders: share of moves that change the game-theoretic outcome, by class of position, and of `all`.
         value_error: mean distance of its value from the truth, in [0, 2].
+        calibration: the same for the mean of positions that it values alike; see `eval.exact.Score`.
     """
 
     generation: int
@@ -109,6 +115,7 @@ class SolverReport:
     simulations: int
     blunders: Mapping[str, float]
     value_error: float
+    calibration: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +170,7 @@ class Observer:
 def summarise(games: Sequence[PlayedGame], effort: Effort, seconds: float, age: float) -> SelfPlayReport:
     """The report of a generation's `games`, which took `effort` and wall `seconds`; `age` is the replay's."""
     positions = np.concatenate([game.samples["position"] for game in games])
+    openings = positions[positions["ply"] <= OPENING]
     returns = np.stack([game.returns for game in games])
     verdicts = [game.resignation for game in games]
     tested = verdicts.count("right") + verdicts.count("wrong")
@@ -170,7 +178,8 @@ def summarise(games: Sequence[PlayedGame], effort: Effort, seconds: float, age: 
     return SelfPlayReport(
         games=len(games),
         positions=len(positions),
-        distinct=len({position.tobytes() for position in positions}),
+        distinct=_distinct(positions),
+        opening_diversity=_distinct(openings) / len(openings) if len(openings) else float("nan"),
         seconds=seconds,
         processor_seconds=effort.seconds,
         simulations=sum(game.simulations for game in games),
@@ -184,3 +193,8 @@ def summarise(games: Sequence[PlayedGame], effort: Effort, seconds: float, age: 
         false_resignations=verdicts.count("wrong") / tested if tested else float("nan"),
         age=age,
     )
+
+
+def _distinct(positions: Positions) -> int:
+    """How many of `positions` `[N]` are different."""
+    return len({position.tobytes() for position in positions})

@@ -50,6 +50,7 @@ def scalars(report: Report) -> dict[str, float]:
         "games/draws": play.draws,
         "games/distinct_positions": play.distinct,
         "games/distinct_share": play.distinct / play.positions,
+        "games/opening_diversity": play.opening_diversity,
         "games/proven_positions": play.proven,
         "games/resigned": play.resigned,
         "games/false_resignations": play.false_resignations,
@@ -70,7 +71,10 @@ def scalars(report: Report) -> dict[str, float]:
         values |= {f"elo/{name}": match.elo, f"score/{name}": match.score}
     for judged in report.judged:
         values |= {f"solver_{judged.agent}/{kind}": rate for kind, rate in judged.blunders.items()}
-        values[f"solver_{judged.agent}/value_error"] = judged.value_error
+        values |= {
+            f"solver_{judged.agent}/value_error": judged.value_error,
+            f"solver_{judged.agent}/value_calibration": judged.calibration,
+        }
     return {tag: value for tag, value in values.items() if math.isfinite(value)}
 
 

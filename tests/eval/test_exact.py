@@ -85,6 +85,9 @@ def test_errors_are_counted_by_what_they_give_away() -> None:
     assert bad.critical_blunder_rate == 1.0
     assert bad.regret == pytest.approx((2 + 1 + 0) / 3)  # the first throws a win to a loss, the second a draw
     assert bad.value_error == pytest.approx((1 + 0.5 + 1) / 3)
+    assert bad.calibration == pytest.approx((1 + 0.5 + 1) / 3)  # each value stands alone
+    alike = measure(Scripted([2, 2, 4], [0.3, 0.35, 0.35]), labelled).total
+    assert alike.calibration == pytest.approx(0.0, abs=1e-7)  # a win and two draws at a third of a win each
     assert bad.gap is None
 
 

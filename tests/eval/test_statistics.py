@@ -70,6 +70,24 @@ def test_clusters_are_checked() -> None:
             statistics.score_interval(clusters)
 
 
+def test_calibration_is_of_groups_and_not_of_single_values() -> None:
+    """By hand: of four positions valued 0.5 three are won and one lost; two valued -0.9 are drawn."""
+    assert statistics.calibration_error([0.5] * 4, [1, 1, 1, -1]) == 0.0
+    assert statistics.calibration_error([-0.9] * 2, [0, 0]) == pytest.approx(0.9)
+    both = statistics.calibration_error([0.5] * 4 + [-0.9] * 2, [1, 1, 1, -1, 0, 0])
+    assert both == pytest.approx(0.9 * 2 / 6)
+    # Errors in opposite directions do not make up for each other, unless the values are nearly the same.
+    assert statistics.calibration_error([0.5, -0.5], [1, -1]) == pytest.approx(0.5)
+    assert statistics.calibration_error([0.51, 0.55], [1, 0.06]) == pytest.approx(0.0)
+    assert statistics.calibration_error([1.0, -1.0], [1, -1]) == 0.0
+    rng = np.random.default_rng(0)
+    values = rng.uniform(-1, 1, 20_000)
+    assert statistics.calibration_error(values, np.where(rng.random(20_000) < (values + 1) / 2, 1, -1)) < 0.03
+    for wrong in (([], []), ([0.5], [1, 1]), ([1.5], [1]), ([float("nan")], [1])):
+        with pytest.raises(ValueError, match="expected"):
+            statistics.calibration_error(*wrong)
+
+
 def test_pentanomial_counts_pairs() -> None:
     assert statistics.pentanomial([0, 0.5, 1, 1, 1.5, 2, 2, 2]).tolist() == [1, 1, 2, 1, 3]
     with pytest.raises(ValueError, match="totals"):

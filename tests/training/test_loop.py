@@ -119,6 +119,7 @@ def test_the_observer_hears_everything(reference: tuple[Path, Recorder]) -> None
         play = report.self_play
         assert play.games == 12
         assert 0 < play.distinct <= play.positions <= 12 * 9
+        assert 0 < play.opening_diversity <= 1
         assert 5 <= play.length <= 9
         assert 0 <= play.first_wins <= 1 - play.draws
         assert play.simulations >= play.evaluations > 0
@@ -356,6 +357,7 @@ def test_labelled_positions_measure_the_agent(tmp_path: Path) -> None:
     assert step == 2
     assert logged == pytest.approx(network.blunders["all"])
     assert [step for step, _ in scalars(run, "solver_search/value_error")] == [2]
+    assert 0 <= scalars(run, "solver_search/value_calibration")[0][1] <= scalars(run, "solver_search/value_error")[0][1]
     assert all(seconds > 0 for _, seconds in scalars(run, "speed/generation_seconds"))
 
 
