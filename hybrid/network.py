@@ -63,7 +63,9 @@ class Network(nn.Module):
         heads = torch.relu_(self.heads(trunk))
         policy, value = heads[:, : self.config.policy_channels], heads[:, self.config.policy_channels :]
         features = torch.cat((value.flatten(1), trunk.mean((2, 3)), trunk.amax((2, 3))), 1)
-        values = torch.tanh(self.value(functional.relu(self.hidden(features))))
+        hidden = functional.relu(self.hidden(features))
+        # In 16 bits the tangent would be flat beyond 3.5, where wrong values could not be unlearned.
+        values = torch.tanh(self.value(hidden).float())
         if self.shape.zero_sum:
             values = torch.cat((values, -values), 1)
         return self.policy(policy.flatten(1)), values

@@ -13,14 +13,11 @@ from games.sampling import play
 from hybrid.checkpoint import Checkpoint
 from hybrid.evaluate import load_evaluator
 from hybrid.search import Search, SearchConfig
-from training.backends import fastest_backend, settled, untrained
-from training.config import BackendName, Config, SelfPlayConfig
-from training.precision import settle_precision
+from training.backends import settled
+from training.config import Config, SelfPlayConfig
 
 SIZES = (16, 32, 64, 96, 128, 192, 256)
 """Batches that are tried."""
-_DEVICE = 512
-"""The most games side by side on a device, which has two tables of half of them in turns."""
 _SIMULATIONS = 16
 """Of every search that is timed: rates hardly depend on it."""
 _TURNS = 5
@@ -29,21 +26,6 @@ _SECONDS = 6.0
 """No search is begun later than so long after the first."""
 _NEARLY = 0.95
 """Of the best rate: so near to each other, rates are not told apart on a machine that does other work too."""
-
-
-def settle(game: Game, config: Config) -> Config:
-    """`config` with what it leaves to measurement: backend, games side by side, and the learner's precision."""
-    config = settle_precision(game, config)
-    playing = config.self_play
-    if playing.device != "cpu":
-        # The backend is not asked.
-        backend: BackendName = "onnxruntime" if playing.backend == "fastest" else playing.backend
-        slots = playing.slots or min(_share(config), _DEVICE)
-        return replace(config, self_play=replace(playing, backend=backend, slots=slots))
-    if playing.backend != "fastest" and playing.slots:
-        return config
-    agent = untrained(game, config.network, config.seed)
-    return fastest_slots(game, fastest_backend(config, agent), agent)
 
 
 def fastest_slots(game: Game, config: Config, agent: Checkpoint) -> Config:
@@ -55,7 +37,7 @@ def fastest_slots(game: Game, config: Config, agent: Checkpoint) -> Config:
     """
     if config.self_play.slots:
         return config
-    share = _share(config)
+    share = share_of(config)
     sizes = sorted({min(size, share) for size in SIZES})
     rates = simulation_rates(game, config.self_play, agent, sizes, config.seed) if len(sizes) > 1 else {share: 1.0}
     enough = _NEARLY * max(rates.values())
@@ -93,6 +75,6 @@ def simulation_rates(
     return rates
 
 
-def _share(config: Config) -> int:
+def share_of(config: Config) -> int:
     """The games of a generation for one worker."""
     return -(-config.self_play.games // max(1, config.workers))

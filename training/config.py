@@ -172,7 +172,8 @@ class LearnerConfig:
         threads: torch's threads on the CPU, on whose number the last bits of the weights depend.
         precision: of the network's arithmetic while it learns; its weights and their averages are kept in single
             precision. With `bfloat16` most layers compute in 16 bits, which is faster where the processor has
-            instructions for it. `fastest` is decided by measurement when a run is made, and kept in its file.
+            instructions for it. `fastest` is decided by measurement when a run is made, and kept in its file; on a
+            CUDA device it is single precision.
     """
 
     batch: int = 128
@@ -237,7 +238,8 @@ class Config:
     Attributes:
         generations: how often the loop of self-play and learning is run.
         overlap: learn from the generations so far while the next one is played, which keeps all cores busy; self-play
-            is then by the agent before the newest. The first and the last generation are learned from at their ends.
+            is then by the agent before the newest. The first, unless the run has another's
+            games to learn from, and the last generation are learned from at their ends.
         workers: processes that play, at most 500; 0 = the training process itself. On the CPU no result depends on it.
         seed: of everything random in the run.
     """

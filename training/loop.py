@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lightning.fabric import Fabric
 
 from games import Game
 from hybrid import checkpoint
@@ -24,7 +25,6 @@ from hybrid.network_config import NetworkShape
 from hybrid.runtime import calibrate
 from training import state, tensorboard
 from training.backends import check_exists
-from training.batching import settle
 from training.config import Config, to_json
 from training.effort import Meter
 from training.evaluation import evaluate, judge, labelled_positions
@@ -34,6 +34,7 @@ from training.progress import Observer, Report, summarise
 from training.recipes import mean_length
 from training.replay import Replay
 from training.seeds import Purpose, generator
+from training.settling import settle
 from training.workers import Round, Workers
 
 _CALIBRATED = 512
@@ -54,13 +55,16 @@ def train(
 
     Raises:
         ValueError: the folder exists already, the game cannot be loaded again by its spec, labelled positions are
-            named that are not the game's, there is no such device, or `start` cannot be built on (`state.inherit`).
+            named that are not the game's, there is no such device, or `start` cannot be built on (`state.check_start`).
         ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
     _check(game, config)
     state.check_new(Path(run), game)
-    state.create(Path(run), game, settle(game, config), None if start is None else Path(start))
+    before = None if start is None else Path(start)
+    if before is not None:
+        state.check_start(before, game, config.network)
+    state.create(Path(run), game, settle(game, config), before)
     return resume(run, observer)
 
 
@@ -152,7 +156,7 @@ def _start(workers: Workers, run: Path, config: Config, generation: int, observe
 
 
 def _learn(
-    fabric: Any,
+    fabric: Fabric,
     module: Any,
     optimizer: Any,
     replay: Replay,

@@ -8,8 +8,10 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +96,7 @@ def learning(game: Game, config: Config, samples: Samples, seconds: float, turns
     contenders: Sequence[Callable[[], object]] = (
         lambda: optimise(fabric, module, optimizer, replay.sample(rng, size), config.learner.clip),
         lambda: optimise(fabric, module, optimizer, batch, config.learner.clip),
-        _bare_step(game, config, batch.planes),
+        _bare_step(game, config, batch.planes, fabric.autocast),
     )
     best = [0.0] * len(contenders)
     with torch_threads(config.learner.threads):
@@ -156,9 +158,12 @@ class _Watch(Observer):
 
 
 def _bare_step(
-    game: Game, config: Config, planes: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+    game: Game,
+    config: Config,
+    planes: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+    precision: Callable[[], AbstractContextManager[Any]],
 ) -> Callable[[], object]:
-    """Torch's own training step on `planes` `[B, C, H, W]` and made-up targets."""
+    """Torch's own training step on `planes` `[B, C, H, W]` and made-up targets, its network in `precision`."""
     import torch
     from torch.nn import functional
 
@@ -173,7 +178,8 @@ def _bare_step(
     value = torch.zeros((len(planes), shape.players), device=device)
 
     def step() -> None:
-        logits, values = network(inputs)
+        with precision():
+            logits, values = (one.float() for one in network(inputs))
         loss = functional.cross_entropy(logits, policy) + functional.mse_loss(values, value)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

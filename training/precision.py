@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import get_args
+from functools import partial
 
 import numpy as np
 
@@ -13,12 +14,13 @@ from games.chance import awaits
 from games.sampling import play
 from training.config import Config, LearnerPrecision
 from training.learner import Learner, fabric_of, optimise, torch_threads
-from training.replay import Batch, Replay, sample_dtype
+from training.replay import Batch, batch_of, sample_dtype
 
-_TURNS = 4
-"""Rounds over the precisions, of which each one's best counts: other programs only ever slow a step."""
-_STEPS = 3
-"""Steps of a round."""
+_MEASURED: tuple[LearnerPrecision, ...] = ("float", "bfloat16")
+_TURNS = 12
+"""Steps in each precision, in turns, of which each one's best counts: other programs only ever slow a step."""
+_SECONDS = 4.0
+"""No step is begun later than so long after the first, once both have been tried."""
 _WORTHWHILE = 0.9
 """Sixteen bits are taken where a step takes at most this share of its time in single precision."""
 
@@ -39,22 +41,23 @@ def settle_precision(game: Game, config: Config) -> Config:
 
 def step_seconds(game: Game, config: Config) -> dict[LearnerPrecision, float]:
     """Seconds of an optimisation step by precision, on positions of random games."""
-    batch, steps = _random_batch(game, config), {}
-    for precision in get_args(LearnerPrecision):
-        if precision != "fastest":
-            learning = replace(config.learner, precision=precision)
-            learner, fabric = Learner(game, config.network, learning, config.seed), fabric_of(learning)
-            steps[precision] = (fabric, *fabric.setup(learner, learner.configure_optimizers()))
+    batch = _random_batch(game, config)
+    steps: dict[LearnerPrecision, Callable[[], object]] = {}
+    for precision in _MEASURED:
+        learning = replace(config.learner, precision=precision)
+        learner, fabric = Learner(game, config.network, learning, config.seed), fabric_of(learning)
+        module, optimizer = fabric.setup(learner, learner.configure_optimizers())
+        steps[precision] = partial(optimise, fabric, module, optimizer, batch, learning.clip)
     seconds = dict.fromkeys(steps, float("inf"))
+    begun = time.perf_counter()
     with torch_threads(config.learner.threads):
-        for fabric, module, optimizer in steps.values():
-            optimise(fabric, module, optimizer, batch, config.learner.clip)
-        for _ in range(_TURNS):
-            for precision, (fabric, module, optimizer) in steps.items():
+        for turn in range(_TURNS):
+            for precision, step in steps.items():
                 start = time.perf_counter()
-                for _ in range(_STEPS):
-                    optimise(fabric, module, optimizer, batch, config.learner.clip)
-                seconds[precision] = min(seconds[precision], (time.perf_counter() - start) / _STEPS)
+                if turn and start - begun > _SECONDS:
+                    return seconds
+                step()
+                seconds[precision] = min(seconds[precision], time.perf_counter() - start)
     return seconds
 
 
@@ -65,6 +68,5 @@ def _random_batch(game: Game, config: Config) -> Batch:
     samples = np.zeros(len(positions), sample_dtype(game))
     legal = game.legal_actions(positions)
     samples["position"], samples["policy"], samples["weight"] = positions, legal / legal.sum(1, keepdims=True), 1.0
-    replay = Replay(game, len(samples))
-    replay.insert(samples)
-    return replay.sample(np.random.default_rng(config.seed), config.learner.batch)
+    chosen = np.random.default_rng(config.seed).integers(len(samples), size=config.learner.batch)
+    return batch_of(game, samples[chosen])

@@ -1,8 +1,8 @@
 """What lets a run go on where it stopped: `RUN/state/NNNNNN/`, written whole or not at all; the newest two are kept.
 
 Generators are not among it: everything random is seeded by the run's seed, its purpose and the generation, and a
-state is only written between generations. The files are safetensors, JSON and npy without pickle: reading them runs
-nothing.
+state is only written between generations, and before the first of a run that builds on another. The files are
+safetensors, JSON and npy without pickle: reading them runs nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from torch import Tensor
 import games
 from games import Game
 from hybrid.checkpoint import write_atomically
+from hybrid.network_config import NetworkConfig
 from training.config import Config, from_json, to_json
 from training.learner import Learner
 from training.replay import Replay
@@ -50,17 +51,19 @@ def create(run: Path, game: Game, config: Config, start: Path | None = None) -> 
     """Make a run folder; with `start`, of a run that begins with what that run has learned and remembers.
 
     Raises:
-        ValueError: there is something there already, or the run in `start` cannot be built on; see `inherit`.
+        ValueError: there is something there already, or the run in `start` cannot be built on; see `check_start`.
+        OSError: the disk is full or cannot be written.
     """
     check_new(run, game)
-    content: dict[str, Any] = {"format": FORMAT, "game": game.spec, "config": to_json(config)}
-    if start is not None:
-        learner = Learner(game, config.network, config.learner, config.seed)
-        replay = Replay(game, config.replay.capacity)
-        content["start"] = {"run": str(start), "generation": inherit(start, game, learner, replay)}
-        # Before the file that makes the folder a run: without its state it would begin from nothing.
-        save(run, 0, learner, learner.configure_optimizers(), replay)
-    write_atomically(run / "config.json", (json.dumps(content, indent=2) + "\n").encode())
+    content = {"format": FORMAT, "game": game.spec, "config": to_json(config)}
+    try:
+        if start is not None:
+            # Before the file that makes the folder a run: without its state it would begin from nothing.
+            _inherit(run, game, config, start)
+        write_atomically(run / "config.json", (json.dumps(content, indent=2) + "\n").encode())
+    except BaseException:
+        shutil.rmtree(run / "state", ignore_errors=True)
+        raise
 
 
 def describe(run: Path) -> tuple[Game, Config]:
@@ -88,7 +91,7 @@ def locked(run: Path) -> Iterator[None]:
 def save(run: Path, generation: int, learner: Learner, optimizer: torch.optim.Optimizer, replay: Replay) -> None:
     """Write the state after `generation`, then drop all but the newest two."""
     folder = run / "state"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     for leftover in folder.glob(".*"):
         shutil.rmtree(leftover)
     temporary, final = folder / f".{generation:06d}", folder / f"{generation:06d}"
@@ -108,7 +111,7 @@ def save(run: Path, generation: int, learner: Learner, optimizer: torch.optim.Op
 
 
 def restore(run: Path, learner: Learner, optimizer: torch.optim.Optimizer, replay: Replay) -> int:
-    """Read the newest state of a run; returns its generation, 0 where nothing has been saved yet.
+    """Read the newest state of a run; returns its generation, 0 where it has played none yet.
 
     Raises:
         ValueError: the state is damaged or another run's.
@@ -128,32 +131,20 @@ def restore(run: Path, learner: Learner, optimizer: torch.optim.Optimizer, repla
     return generation
 
 
-def inherit(start: Path, game: Game, learner: Learner, replay: Replay) -> int:
-    """Take the weights and the newest samples of the run in folder `start`; returns how many generations that ran.
+def check_start(start: Path, game: Game, network: NetworkConfig) -> None:
+    """Raises ValueError unless a run of `game` with `network` can build on that in folder `start`.
 
-    The network may have more blocks: they change nothing at first, for their gains are 0. The samples are counted as of
-    generations 0 and before.
-
-    Raises:
-        ValueError: there is no such run, it has saved nothing yet, is another game's, or its network has other sizes.
+    That must be a run of the same game which has saved a generation, and its network have the same sizes; the new one
+    may have more blocks.
     """
     theirs, config = describe(start)
     if theirs.spec != game.spec:
         raise ValueError(f"the run in {str(start)!r} is of {theirs.spec!r}, on which {game.spec!r} cannot build")
-    old, new = config.network, learner.network.config
-    if old.blocks > new.blocks or old != replace(new, blocks=old.blocks):
-        raise ValueError(f"network must be {old} or have more blocks, got {new}")
-    source = Learner(theirs, old, config.learner, config.seed)
-    remembered = Replay(theirs, config.replay.capacity)
-    generation = restore(start, source, source.configure_optimizers(), remembered)
-    if generation == 0:
-        raise ValueError(f"the run in {str(start)!r} has saved no generation yet that another could build on")
-    learner.load_state_dict(learner.state_dict() | source.state_dict())
-    learner.steps = source.steps
-    samples = remembered.samples
-    samples["generation"] -= generation
-    replay.insert(samples)
-    return generation
+    old = config.network
+    if old.blocks > network.blocks or old != replace(network, blocks=old.blocks):
+        raise ValueError(f"network must be {old} or have more blocks, got {network}")
+    if not _states(start):
+        raise ValueError(f"the run in {str(start)!r} holds no saved generation (state/NNNNNN) to build on")
 
 
 def check_space(run: Path, replay: Replay, learner: Learner) -> None:
@@ -163,6 +154,29 @@ def check_space(run: Path, replay: Replay, learner: Learner) -> None:
     free = shutil.disk_usage(run).free
     if free < needed:
         raise OSError(f"disk of {str(run)!r} is full: {needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free")
+
+
+def _inherit(run: Path, game: Game, config: Config, start: Path) -> None:
+    """Write the state that a run begins with: the weights and the newest samples of the run in folder `start`.
+
+    Further blocks of the network change nothing at first, for their gains are 0. The samples are counted as of
+    generations 0 and before.
+    """
+    check_start(start, game, config.network)
+    theirs = describe(start)[1]
+    source = Learner(game, theirs.network, theirs.learner, theirs.seed)
+    remembered = Replay(game, theirs.replay.capacity)
+    generation = restore(start, source, source.configure_optimizers(), remembered)
+    learner = Learner(game, config.network, config.learner, config.seed)
+    learner.load_state_dict(learner.state_dict() | source.state_dict())
+    learner.steps = source.steps
+    samples = remembered.samples
+    samples["generation"] -= generation
+    replay = Replay(game, config.replay.capacity)
+    replay.insert(samples)
+    run.mkdir(parents=True, exist_ok=True)
+    check_space(run, replay, learner)
+    save(run, 0, learner, learner.configure_optimizers(), replay)
 
 
 def _states(run: Path) -> list[Path]:

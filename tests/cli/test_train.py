@@ -78,18 +78,23 @@ def test_a_resumed_run_keeps_its_configuration(hybrid: Hybrid, trained: Path, ex
 
 
 def test_a_new_run_builds_on_a_complete_one(hybrid: Hybrid, trained: Path, tmp_path: Path) -> None:
-    """With its options but for those that are given."""
+    """With its options but for those that are given, the seed, and what is measured anew."""
     before, run = contents(trained / "checkpoints"), tmp_path / "next"
     ran = hybrid("train", "--start", trained, "--run", run, "--generations", "1", "--network.blocks", "2")
     assert (ran.code, ran.err) == (0, "")
     old, new = (read(folder / "config.json")["config"] for folder in (trained, run))
-    network = {**old["network"], "blocks": 2}
-    assert new == {**old, "generations": 1, "network": network}
+    assert (new["seed"], new["generations"], new["network"]["blocks"]) == (old["seed"] + 1, 1, 2)
+    for settings in (old, new):
+        settings["self_play"] |= {"backend": "fastest", "slots": 0}
+        settings["learner"]["precision"] = "fastest"
+        settings["network"]["blocks"] = settings["seed"] = settings["generations"] = 0
+    assert new == old
     assert contents(trained / "checkpoints") == before
     assert "give no game" in hybrid("train", "tic_tac_toe", "--start", trained, "--run", tmp_path / "other").error
     assert "or have more blocks" in hybrid("train", "--start", run, "--network.blocks", "1").error
     assert "--resume goes on" in hybrid("train", "--resume", trained, "--start", run).error
     assert "is no run folder" in hybrid("train", "--start", tmp_path).error
+    assert "--recipe is for runs" in hybrid("train", "--start", trained, "--recipe", "quick").error
 
 
 def test_a_printed_configuration_means_the_same_when_read(hybrid: Hybrid, tmp_path: Path) -> None:
@@ -98,7 +103,7 @@ def test_a_printed_configuration_means_the_same_when_read(hybrid: Hybrid, tmp_pa
     assert printed.code == 0
     config = yaml.safe_load(printed.out)
     assert (config["learner"]["batch"], config["self_play"]["dial"]["simulations"], config["seed"]) == (77, 33, 8)
-    assert {"game", "run", "resume", "json"}.isdisjoint(config)
+    assert {"game", "run", "resume", "start", "json"}.isdisjoint(config)
     (tmp_path / "mine.yaml").write_text(printed.out, encoding="utf-8")
     again = hybrid("train", "tic_tac_toe", "--config", tmp_path / "mine.yaml", "--print_config")
     assert again.out == printed.out

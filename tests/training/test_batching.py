@@ -12,10 +12,11 @@ from hybrid.checkpoint import load
 from hybrid.dial import Dial
 from training import batching
 from training.backends import untrained
-from training.batching import settle, simulation_rates
+from training.batching import simulation_rates
 from training.config import Config
 from training.loop import train
 from training.selfplay import play_games
+from training.settling import settle
 from training.state import describe
 
 

@@ -150,6 +150,16 @@ def test_tensorboard_shows_every_generation(reference: tuple[Path, Recorder]) ->
     assert image.width > image.height > 50
 
 
+def test_so_does_one_that_learns_in_sixteen_bits(tmp_path: Path, alone: Config) -> None:
+    game = games.load("tic_tac_toe")
+    config = replace(alone, generations=2, learner=replace(alone.learner, precision="bfloat16"))
+    train(game, config, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(game, config, tmp_path / "broken", Recorder((2, "evaluation")))
+    resume(tmp_path / "broken")
+    assert outcome(tmp_path / "whole") == outcome(tmp_path / "broken")
+
+
 @pytest.mark.parametrize("moment", [(1, "self-play"), (2, "evaluation"), (4, "learning")])
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(
     moment: tuple[int, str], reference: tuple[Path, Recorder], tmp_path: Path, alone: Config
@@ -391,7 +401,9 @@ def test_a_run_goes_on_from_another(reference: tuple[Path, Recorder], tmp_path: 
     game, config = games.load("tic_tac_toe"), replace(alone, generations=2, seed=5)
     before = outcome(source)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    train(game, config, whole, start=source)
+    recorder = Recorder()
+    train(game, config, whole, recorder, start=source)
+    assert (1, "learning") not in recorder.phases  # it had something to learn from while it played
     with pytest.raises(KeyboardInterrupt):
         train(game, config, broken, Recorder((2, "self-play")), start=source)
     resume(broken)

@@ -198,7 +198,6 @@ def test_a_run_may_begin_with_what_another_has_learned(run: Path, tmp_path: Path
     assert (samples["generation"] == remembered["generation"] - 1).all()
     samples["generation"] = remembered["generation"]
     assert samples.tobytes() == remembered.tobytes()
-    assert json.loads((tmp_path / "next" / "config.json").read_text())["start"] == {"run": str(run), "generation": 1}
     assert state.describe(tmp_path / "next")[1] == larger
 
 
@@ -211,6 +210,28 @@ def test_a_run_that_cannot_be_built_on_is_refused(run: Path, tmp_path: Path, alo
     with pytest.raises(ValueError, match="is no run folder"):
         state.create(new, game, alone, tmp_path)
     state.create(tmp_path / "young", game, alone)
-    with pytest.raises(ValueError, match="has saved no generation yet"):
+    with pytest.raises(ValueError, match=r"holds no saved generation \(state/NNNNNN\) to build on"):
         state.create(new, game, alone, tmp_path / "young")
     assert not new.exists()
+
+
+def test_a_run_that_could_not_be_made_leaves_no_traces(
+    run: Path, tmp_path: Path, alone: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    game, new = games.load("tic_tac_toe"), tmp_path / "next"
+
+    def fail(*arguments: object) -> None:
+        assert (new / "state" / "000000" / "replay.npy").exists()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "write_atomically", fail)
+        with pytest.raises(KeyboardInterrupt):
+            state.create(new, game, alone, run)
+    usage = shutil.disk_usage(run)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
+    with pytest.raises(OSError, match="is full"):
+        state.create(new, game, alone, run)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    assert not list(new.iterdir())
+    state.create(new, game, alone, run)

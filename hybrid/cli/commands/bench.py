@@ -119,10 +119,10 @@ def run(
 
 
 def _training(game: Game, network: NetworkConfig, play: SelfPlayConfig, workers: int, batch: int, seed: int) -> Config:
-    """The standard recipe with another network, other self-play and no evaluations; backend and slots are settled."""
-    from training.batching import settle
+    """The standard recipe with another network, other self-play and no evaluations; what is measured is settled."""
     from training.config import EvaluationConfig
     from training.recipes import recipe
+    from training.settling import settle
 
     standard, never = recipe("standard", game), EvaluationConfig(every=0)
     learner = replace(standard.learner, batch=batch)
@@ -214,6 +214,7 @@ def _learning(game: Game, config: Config, played: list[PlayedGame], seconds: flo
         rates = learning(game, config, np.concatenate([one.samples for one in played]), seconds)
     return {
         "training_batch": config.learner.batch,
+        "training_precision": config.learner.precision,
         "training_samples_per_second": rates.learner,
         "training_steps_samples_per_second": rates.step,
         "training_limit_per_second": rates.bare,
@@ -260,7 +261,7 @@ def _show(data: dict[str, Any]) -> None:
             f"{data['training_share']:.1%}",
         ),
         (
-            f"torch's own step, batch {data['training_batch']}",
+            f"torch's own step, batch {data['training_batch']}, {data['training_precision']}",
             f"{data['training_limit_per_second']:,.0f}",
             "/s",
             "",

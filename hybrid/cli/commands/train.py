@@ -1,4 +1,4 @@
-"""Train an agent on a game, build on a training that is over (--start), or go on with one that was stopped (--resume).
+"""Train an agent on a game, build on another run (--start), or go on with one that was stopped (--resume).
 
 The run folder (by default runs/GAME, or the next free runs/GAME-2, ...) holds the configuration, the agent after each
 generation, TensorBoard events and match results. A recipe sets every option to fit the game; a YAML file (--config)
@@ -41,7 +41,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path | None,
         default=None,
         metavar="RUN",
-        help="a new run that begins with this one's network, which may get more blocks, replay and options",
+        help="make a new run that begins with this one's network (to which --network.blocks may add) and replay; all "
+        "options are this run's but for those given, the seed, which is the next, and what is measured on the machine",
     )
     parser.add_argument("--config", action="config", help="a YAML file of options")
     parser.add_class_arguments(Config)
@@ -55,9 +56,14 @@ def defaults(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]
     shown = [argument for argument in arguments if not argument.startswith(("-h", "--help", "--print_config"))]
     options = parser.parse_args(shown)
     if (before := options.resume or options.start) is not None:
+        from training.settling import reopened
         from training.state import describe
 
-        return to_json(describe(before)[1])
+        if options.recipe != parser.get_default("recipe"):
+            raise ValueError(f"--recipe is for runs that begin from nothing, got {options.recipe!r}")
+        known = describe(before)[1]
+        # With the same seed the games would begin as the other run's did.
+        return to_json(known if options.resume else reopened(dataclasses.replace(known, seed=known.seed + 1)))
     if options.game is not None:
         from games import load
 

@@ -1,0 +1,35 @@
+"""What a configuration leaves to measurement: decided when a run is made, and the same from then on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from games import Game
+from training.backends import fastest_backend, untrained
+from training.batching import fastest_slots, share_of
+from training.config import BackendName, Config
+from training.precision import settle_precision
+
+_DEVICE = 512
+"""The most games side by side on a device, which has two tables of half of them in turns."""
+
+
+def settle(game: Game, config: Config) -> Config:
+    """`config` with what it leaves to measurement: backend, games side by side, and the learner's precision."""
+    config = settle_precision(game, config)
+    playing = config.self_play
+    if playing.device != "cpu":
+        # The backend is not asked.
+        backend: BackendName = "onnxruntime" if playing.backend == "fastest" else playing.backend
+        slots = playing.slots or min(share_of(config), _DEVICE)
+        return replace(config, self_play=replace(playing, backend=backend, slots=slots))
+    if playing.backend != "fastest" and playing.slots:
+        return config
+    agent = untrained(game, config.network, config.seed)
+    return fastest_slots(game, fastest_backend(config, agent), agent)
+
+
+def reopened(config: Config) -> Config:
+    """`config` with everything open again that is decided by measurement, for another machine or network."""
+    playing = replace(config.self_play, backend="fastest", slots=0)
+    return replace(config, self_play=playing, learner=replace(config.learner, precision="fastest"))
