@@ -25,7 +25,7 @@ def quick(game: Game) -> Config:
 def standard(game: Game) -> Config:
     """A strong agent: for Connect Four in one to two and a half hours on two cores.
 
-    It takes one where the processor has instructions for networks of eight bits (VNNI).
+    It takes less than one where the processor has instructions for networks of eight bits (VNNI).
     """
     config = _sized(
         game, generations=280, games=256, simulations=64, capacity=1_000_000, prove_nodes=3000, opening_share=0.55
