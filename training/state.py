@@ -62,7 +62,8 @@ def create(run: Path, game: Game, config: Config, start: Path | None = None) -> 
             _inherit(run, game, config, start)
         write_atomically(run / "config.json", (json.dumps(content, indent=2) + "\n").encode())
     except BaseException:
-        shutil.rmtree(run / "state", ignore_errors=True)
+        if not (run / "config.json").exists():
+            shutil.rmtree(run / "state", ignore_errors=True)
         raise
 
 

@@ -8,12 +8,14 @@ import pickle
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 import games
+from hybrid.checkpoint import write_atomically as write
 from tests.training.test_replay import Payload, random_samples
 from training import state
 from training.config import Config, to_json
@@ -234,4 +236,15 @@ def test_a_run_that_could_not_be_made_leaves_no_traces(
         state.create(new, game, alone, run)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     assert not list(new.iterdir())
-    state.create(new, game, alone, run)
+
+    def late(*arguments: Any) -> None:
+        write(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "write_atomically", late)
+        with pytest.raises(KeyboardInterrupt):
+            state.create(new, game, alone, run)
+    # What has become a run must keep what it begins with.
+    assert state.describe(new)[1] == alone
+    assert (new / "state" / "000000" / "replay.npy").exists()
