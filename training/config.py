@@ -232,10 +232,40 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LaterConfig:
+    """What changes in a long run once small searches of many games have taught a small network what they can.
+
+    Attributes:
+        after: generations before the change; a run of no more never comes to it. 0 = never.
+        blocks: further blocks of the network, which change nothing at first.
+        simulations: the budgets of moves, as a multiple of those before.
+        games: games per generation, likewise.
+        hindsight_nodes: likewise.
+        samples_per_position: likewise.
+        rate: both learning rates, as a share of the first ones. They fall along a cosine before the change and again
+            after it, each time to the same last rate.
+    """
+
+    after: int = 0
+    blocks: int = 0
+    simulations: float = 1.0
+    games: float = 1.0
+    hindsight_nodes: float = 1.0
+    samples_per_position: float = 1.0
+    rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        at_least(self, 0, "after", "blocks")
+        above_zero(self, "simulations", "games", "hindsight_nodes", "samples_per_position", "rate")
+        at_most_one(self, "rate")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """One training run.
 
     Attributes:
+        later: what changes after some generations.
         generations: how often the loop of self-play and learning is run.
         overlap: learn from the generations so far while the next one is played, which keeps all cores busy; self-play
             is then by the agent before the newest. The first, unless the run has another's
@@ -249,6 +279,7 @@ class Config:
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     learner: LearnerConfig = field(default_factory=LearnerConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    later: LaterConfig = field(default_factory=LaterConfig)
     generations: int = 20
     overlap: bool = True
     workers: int = 1
@@ -260,20 +291,64 @@ class Config:
         if self.workers > 500:
             raise ValueError(f"workers must be at most 500, got {self.workers}")
 
+    def late(self, generation: int) -> bool:
+        """Whether a generation, counted from 1, is one of those in which what changes later has changed."""
+        return 0 < self.later.after < generation
+
+    def progress(self, generation: int) -> float:
+        """How much is over, in [0, 1], of the generations before the change, or of those after it."""
+        first, last = 1, self.generations
+        if self.late(generation):
+            first = self.later.after + 1
+        elif self.late(last):
+            last = self.later.after
+        return (generation - first) / max(1, last - first)
+
     def at(self, generation: int) -> Config:
         """What this comes to in a generation, counted from 1, by its schedules of the dial and of the budget."""
-        playing, learned = self.self_play, self.replay.samples_per_position
+        late = self.late(generation)
+        config = self.changed() if late else self
+        playing, learned = config.self_play, config.replay.samples_per_position
         if generation <= playing.direct_generations:
             dial = Dial.at(1, simulations=playing.direct_simulations)
-            return replace(self, self_play=replace(playing, dial=dial, full_fraction=1.0))
-        growth = playing.growth ** ((generation - 1) / max(1, self.generations - 1))
-        dial = replace(playing.dial, simulations=round(growth * playing.dial.simulations))
-        fast, games = round(growth * playing.fast_simulations), max(1, round(playing.games / growth))
+            return replace(config, self_play=replace(playing, dial=dial, full_fraction=1.0))
+        growth = playing.growth if late else playing.growth ** self.progress(generation)
+        return replace(
+            config,
+            self_play=_enlarged(playing, growth, 1 / growth),
+            replay=replace(config.replay, samples_per_position=growth * learned),
+        )
+
+    def changed(self) -> Config:
+        """What this is after the change, as a configuration that knows of none; it has the remaining generations.
+
+        Itself where it does not come to one.
+        """
+        later, learner, replay = self.later, self.learner, self.replay
+        if not self.late(self.generations):
+            return self
+        nodes = round(later.hindsight_nodes * self.self_play.hindsight_nodes)
         return replace(
             self,
-            self_play=replace(playing, dial=dial, fast_simulations=fast, games=games),
-            replay=replace(self.replay, samples_per_position=growth * learned),
+            network=replace(self.network, blocks=self.network.blocks + later.blocks),
+            self_play=replace(_enlarged(self.self_play, later.simulations, later.games), hindsight_nodes=nodes),
+            replay=replace(replay, samples_per_position=later.samples_per_position * replay.samples_per_position),
+            learner=replace(
+                learner,
+                learning_rate=later.rate * learner.learning_rate,
+                kernel_learning_rate=later.rate * learner.kernel_learning_rate,
+                final_share=min(1.0, learner.final_share / later.rate),
+            ),
+            later=LaterConfig(),
+            generations=self.generations - later.after,
         )
+
+
+def _enlarged(playing: SelfPlayConfig, budget: float, games: float) -> SelfPlayConfig:
+    """`playing` with its budgets and its games multiplied."""
+    dial = replace(playing.dial, simulations=max(1, round(budget * playing.dial.simulations)))
+    fast = max(1, round(budget * playing.fast_simulations))
+    return replace(playing, dial=dial, fast_simulations=fast, games=max(1, round(games * playing.games)))
 
 
 def to_json(config: Config) -> dict[str, Any]:

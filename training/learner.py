@@ -23,7 +23,7 @@ from torch.nn import functional
 from games import Game
 from hybrid.network import Network, weights_of
 from hybrid.network_config import NetworkConfig, NetworkShape, Weights, initial_weights
-from training.config import LearnerConfig
+from training.config import Config, LearnerConfig
 from training.muon import Muon
 from training.replay import Batch
 
@@ -60,6 +60,22 @@ class Learner(LightningModule):
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.steps = 0
         self._config = config
+
+    @classmethod
+    def at(cls, game: Game, config: Config, generation: int) -> Learner:
+        """The untrained learner of a run's generation."""
+        config = config.at(max(1, generation))
+        return cls(game, config.network, config.learner, config.seed)
+
+    def grown(self, game: Game, config: Config, generation: int) -> Learner:
+        """The learner of a run's generation, with what this one has learned.
+
+        Further blocks of its network change nothing at first, for their gains are 0.
+        """
+        learner = Learner.at(game, config, generation)
+        learner.load_state_dict(learner.state_dict() | self.state_dict())
+        learner.steps = self.steps
+        return learner
 
     def forward(self, planes: Tensor) -> Any:
         """From planes `[B, C, H, W]`, logits `[B, A]` and values `[B, P]` in turn order beginning with the mover."""

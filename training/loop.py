@@ -85,7 +85,7 @@ def resume(run: Path | str, observer: Observer | None = None) -> Path:
 
 def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
     """The whole run on one page."""
-    learner = Learner(game, config.network, config.learner, config.seed)
+    learner = Learner.at(game, config, state.newest(run))
     replay = Replay(game, config.replay.capacity)
     fabric = fabric_of(config.learner)
     module, optimizer = fabric.setup(learner, learner.configure_optimizers())
@@ -103,7 +103,10 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
         meter, play = Meter(workers.process_ids), None
         for generation in range(done + 1, config.generations + 1):
             rng = generator(config.seed, generation, Purpose.LEARNING)
-            module.set_learning_rates(optimizer, (generation - 1) / max(1, config.generations - 1))
+            if config.late(generation) and not config.late(generation - 1):
+                learner = learner.grown(game, config, generation)
+                module, optimizer = fabric.setup(learner, learner.configure_optimizers())
+            module.set_learning_rates(optimizer, config.progress(generation))
             learn = partial(_learn, fabric, module, optimizer, replay, config.at(generation), rng)
             observer.phase(generation, "self-play")
             play = play or _start(workers, run, config, generation, observer)
@@ -196,7 +199,7 @@ def _due(config: Config, generation: int) -> bool:
 
 def _save_agent(run: Path, game: Game, config: Config, learner: Learner, replay: Replay, generation: int) -> None:
     """Write the file that plays, calibrated on positions of the replay, or of random games while there are none."""
-    shape, weights = NetworkShape.of(game), learner.agent_weights
+    shape, network, weights = NetworkShape.of(game), config.at(max(1, generation)).network, learner.agent_weights
     rng = generator(config.seed, generation, Purpose.CALIBRATION)
     if len(replay):
         planes = replay.sample(rng, _CALIBRATED).planes
@@ -207,11 +210,11 @@ def _save_agent(run: Path, game: Game, config: Config, learner: Learner, replay:
         path_of(run, generation),
         Checkpoint(
             weights=weights,
-            config=config.network,
+            config=network,
             shape=shape,
             game=game.spec,
             generation=generation,
-            ranges=calibrate(config.network, shape, weights, planes),
+            ranges=calibrate(network, shape, weights, planes),
             extra={"training": to_json(config)},
         ),
     )

@@ -12,7 +12,7 @@ import numpy as np
 from games import Game, LiftedGame
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
-from training.config import Config, EvaluationConfig, LearnerConfig, ReplayConfig, SelfPlayConfig
+from training.config import Config, EvaluationConfig, LaterConfig, LearnerConfig, ReplayConfig, SelfPlayConfig
 
 
 def quick(game: Game) -> Config:
@@ -38,22 +38,22 @@ def standard(game: Game) -> Config:
         replay=replace(config.replay, samples_per_position=3.0),
         learner=replace(config.learner, learning_rate=0.004),
         evaluation=EvaluationConfig(every=40),
+        # At first fewer steps are what is missing, then truer targets and a network that can tell them apart.
+        later=LaterConfig(
+            after=280,
+            blocks=2,
+            simulations=3.0,
+            games=0.5,
+            hindsight_nodes=3.33,
+            samples_per_position=2.67,
+            rate=0.4,
+        ),
     )
 
 
 def strong(game: Game) -> Config:
-    """A larger network and budget: a day or so on two cores, which nobody has measured."""
-    config = _sized(
-        game,
-        generations=300,
-        games=512,
-        simulations=128,
-        capacity=3_000_000,
-        prove_nodes=3000,
-        hindsight_nodes=100_000,
-        opening_share=0.55,
-    )
-    return replace(config, network=NetworkConfig(blocks=6, channels=64))
+    """The standard recipe, gone on with: for Connect Four in two hours on two cores with VNNI."""
+    return replace(standard(game), generations=660)
 
 
 RECIPES: typing.Mapping[str, typing.Callable[[Game], Config]] = types.MappingProxyType(

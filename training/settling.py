@@ -7,7 +7,7 @@ from dataclasses import replace
 from games import Game
 from training.backends import fastest_backend, untrained
 from training.batching import fastest_slots, share_of
-from training.config import BackendName, Config
+from training.config import BackendName, Config, LaterConfig
 from training.precision import settle_precision
 
 _DEVICE = 512
@@ -30,6 +30,12 @@ def settle(game: Game, config: Config) -> Config:
 
 
 def reopened(config: Config) -> Config:
-    """`config` with everything open again that is decided by measurement, for another machine or network."""
+    """What a run that builds on one of `config` begins with, unless told otherwise.
+
+    That is what a longer run of `config` would go on with, for as many generations again, and everything that is
+    decided by measurement is open once more.
+    """
+    config = replace(replace(config, generations=config.generations + 1).changed(), generations=config.generations)
     playing = replace(config.self_play, backend="fastest", slots=0)
-    return replace(config, self_play=playing, learner=replace(config.learner, precision="fastest"))
+    learner = replace(config.learner, precision="fastest")
+    return replace(config, self_play=playing, learner=learner, later=LaterConfig())

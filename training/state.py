@@ -111,6 +111,12 @@ def save(run: Path, generation: int, learner: Learner, optimizer: torch.optim.Op
         shutil.rmtree(old)
 
 
+def newest(run: Path) -> int:
+    """The generation of the newest state of a run, 0 where it has played none yet."""
+    states = _states(run)
+    return int(states[-1].name) if states else 0
+
+
 def restore(run: Path, learner: Learner, optimizer: torch.optim.Optimizer, replay: Replay) -> int:
     """Read the newest state of a run; returns its generation, 0 where it has played none yet.
 
@@ -141,7 +147,7 @@ def check_start(start: Path, game: Game, network: NetworkConfig) -> None:
     theirs, config = describe(start)
     if theirs.spec != game.spec:
         raise ValueError(f"the run in {str(start)!r} is of {theirs.spec!r}, on which {game.spec!r} cannot build")
-    old = config.network
+    old = config.at(max(1, newest(start))).network
     if old.blocks > network.blocks or old != replace(network, blocks=old.blocks):
         raise ValueError(f"network must be {old} or have more blocks, got {network}")
     if not _states(start):
@@ -160,17 +166,14 @@ def check_space(run: Path, replay: Replay, learner: Learner) -> None:
 def _inherit(run: Path, game: Game, config: Config, start: Path) -> None:
     """Write the state that a run begins with: the weights and the newest samples of the run in folder `start`.
 
-    Further blocks of the network change nothing at first, for their gains are 0. The samples are counted as of
-    generations 0 and before.
+    The samples are counted as of generations 0 and before.
     """
     check_start(start, game, config.network)
     theirs = describe(start)[1]
-    source = Learner(game, theirs.network, theirs.learner, theirs.seed)
+    source = Learner.at(game, theirs, newest(start))
     remembered = Replay(game, theirs.replay.capacity)
     generation = restore(start, source, source.configure_optimizers(), remembered)
-    learner = Learner(game, config.network, config.learner, config.seed)
-    learner.load_state_dict(learner.state_dict() | source.state_dict())
-    learner.steps = source.steps
+    learner = source.grown(game, config, 0)
     samples = remembered.samples
     samples["generation"] -= generation
     replay = Replay(game, config.replay.capacity)

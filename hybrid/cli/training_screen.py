@@ -57,7 +57,7 @@ class TrainingScreen(Observer):
         """Say what is trained, and head the columns."""
         self.done, self._config = generation, config
         self._since = time.perf_counter()
-        network = config.network
+        network = config.at(generation + 1).network
         if generation >= config.generations:
             self._console.print(f"The run in {escape(str(run))} is complete: {generation} generations.", soft_wrap=True)
             return

@@ -13,6 +13,7 @@ from hybrid.dial import Dial
 from training.config import (
     Config,
     EvaluationConfig,
+    LaterConfig,
     LearnerConfig,
     ReplayConfig,
     SelfPlayConfig,
@@ -20,6 +21,7 @@ from training.config import (
     to_json,
 )
 from training.recipes import RECIPES, recipe
+from training.settling import reopened
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -57,7 +59,8 @@ def test_larger_recipes_prove_more_where_a_game_has_proofs() -> None:
     }
     assert proofs["quick", "connect_four"] == (1000, 30_000)
     assert proofs["standard", "connect_four"] == (3000, 30_000)
-    assert proofs["strong", "connect_four"] == (3000, 100_000)
+    late = recipe("strong", games.load("connect_four")).changed().self_play
+    assert (late.prove_nodes, late.hindsight_nodes) == (3000, 99_900)
     assert all(proofs[name, "pig"] == (0, 0) for name in RECIPES)
 
 
@@ -80,6 +83,47 @@ def test_budgets_grow_while_generations_cost_the_same() -> None:
     learned = [age.replay.samples_per_position * age.self_play.games for age in ages]
     assert learned == pytest.approx([3 * 256] * 5, rel=0.01)
     assert Config(self_play=playing, generations=1).at(1).self_play == playing
+
+
+def test_a_long_run_changes_once_and_its_rates_start_anew() -> None:
+    later = LaterConfig(
+        after=3, blocks=2, simulations=3, games=0.5, hindsight_nodes=4, samples_per_position=2, rate=0.4
+    )
+    playing = SelfPlayConfig(dial=Dial(simulations=64), games=256, growth=2.0, prove_nodes=9, hindsight_nodes=25)
+    learner = LearnerConfig(learning_rate=0.01, kernel_learning_rate=0.1, final_share=0.05)
+    config = Config(later=later, self_play=playing, learner=learner, generations=5)
+    ages = [config.at(generation) for generation in range(1, 6)]
+    assert [age.network.blocks - config.network.blocks for age in ages] == [0, 0, 0, 2, 2]
+    assert [age.self_play.dial.simulations for age in ages] == [64, 91, 128, 384, 384]
+    assert [age.self_play.games for age in ages] == [256, 181, 128, 64, 64]
+    assert [age.self_play.hindsight_nodes for age in ages] == [25, 25, 25, 100, 100]
+    assert [age.replay.samples_per_position for age in ages[::4]] == [4, 16]
+    assert [config.progress(generation) for generation in range(1, 6)] == [0, 0.5, 1, 0, 1]
+    rates = [age.learner for age in ages]
+    assert [rate.learning_rate for rate in rates] == pytest.approx([0.01] * 3 + [0.004] * 2)
+    assert [rate.kernel_learning_rate for rate in rates] == pytest.approx([0.1] * 3 + [0.04] * 2)
+    last = [rate.final_share * rate.learning_rate for rate in rates]
+    assert last == pytest.approx([0.0005] * 5)
+
+
+def test_a_run_that_ends_before_the_change_is_as_if_there_were_none() -> None:
+    config = Config(later=LaterConfig(after=3, blocks=2, rate=0.5), generations=3)
+    plain = replace(config, later=LaterConfig())
+    for generation in range(1, 4):
+        assert replace(config.at(generation), later=LaterConfig()) == plain
+        assert config.progress(generation) == plain.progress(generation)
+    assert config.changed() == config
+
+
+@pytest.mark.parametrize("generations", [3, 5])
+def test_what_follows_a_run_begins_as_that_would_go_on(generations: int) -> None:
+    config = Config(later=LaterConfig(after=3, blocks=2, rate=0.5), generations=generations)
+    following = reopened(config)
+    assert following.network.blocks == config.network.blocks + 2
+    assert following.learner.learning_rate == 0.5 * config.learner.learning_rate
+    assert (following.later, following.generations) == (LaterConfig(), generations)
+    short = replace(config, generations=2)
+    assert reopened(short).network == short.network
 
 
 def test_unknown_recipe_is_refused() -> None:
@@ -127,6 +171,9 @@ def test_json_that_is_no_config_is_refused(path: tuple[str, ...], value: Any, me
         (SelfPlayConfig, {"device": "gpu"}, "device must be cpu, cuda or cuda:N, got 'gpu'"),
         (SelfPlayConfig, {"temperature": 0.0}, "temperature must be positive"),
         (SelfPlayConfig, {"hindsight_nodes": 10}, "hindsight_nodes needs prove_nodes, got 10 and no proofs"),
+        (LaterConfig, {"after": -1}, "after must be at least 0, got -1"),
+        (LaterConfig, {"simulations": 0.0}, "simulations must be positive, got 0.0"),
+        (LaterConfig, {"rate": 2.0}, "rate must be between 0 and 1, got 2.0"),
         (ReplayConfig, {"capacity": 0}, "capacity must be at least 1, got 0"),
         (ReplayConfig, {"recent": 0.0}, "recent must be positive, got 0.0"),
         (ReplayConfig, {"recent": 1.5}, "recent must be between 0 and 1, got 1.5"),

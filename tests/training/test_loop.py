@@ -32,7 +32,7 @@ from tests.training.conftest import TINY
 from tests.training.test_replay import Payload
 from tests.training.test_workers import gone
 from training import state
-from training.config import Config, to_json
+from training.config import Config, LaterConfig, to_json
 from training.loop import resume, train
 from training.playing import PlayedGame
 from training.progress import Observer, Report
@@ -215,6 +215,29 @@ def test_budgets_grow_as_the_schedule_says(tmp_path: Path, alone: Config) -> Non
     assert [report.self_play.games for report in recorder.reports] == [12, 6, 3]
     first, last = (recorder.reports[index].self_play for index in (0, -1))
     assert last.simulations / last.positions > 2 * first.simulations / first.positions
+
+
+def test_a_long_run_goes_on_with_more(tmp_path: Path, alone: Config) -> None:
+    """From the change on budgets and network are larger and games fewer; an interruption around it changes nothing."""
+    game = games.load("tic_tac_toe")
+    later = LaterConfig(after=1, blocks=2, simulations=4, games=0.5, samples_per_position=2, rate=0.5)
+    config = replace(alone, later=later, generations=3)
+    whole, recorder = tmp_path / "whole", Recorder()
+    train(game, config, whole, recorder)
+    before, after = (recorder.reports[index].self_play for index in (0, 1))
+    assert (before.games, after.games) == (12, 6)
+    assert after.simulations / after.positions > 2 * before.simulations / before.positions
+    blocks = [checkpoint.load(path_of(whole, generation)).config.blocks for generation in range(4)]
+    assert [count - config.network.blocks for count in blocks] == [0, 0, 2, 2]
+    assert recorder.reports[1].learning_rate == pytest.approx(0.5 * recorder.reports[0].learning_rate)
+    for generation in (2, 3):
+        broken = tmp_path / f"broken{generation}"
+        with pytest.raises(KeyboardInterrupt):
+            train(game, config, broken, Recorder((generation, "self-play")))
+        resume(broken)
+        assert outcome(broken) == outcome(whole)
+    # Another run builds on what there was at the end.
+    train(game, replace(config.changed(), generations=1), tmp_path / "next", start=whole)
 
 
 def test_tic_tac_toe_is_learned(tmp_path: Path, tiny: Config) -> None:

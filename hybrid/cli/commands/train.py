@@ -42,7 +42,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=None,
         metavar="RUN",
         help="make a new run that begins with this one's network (to which --network.blocks may add) and replay; all "
-        "options are this run's but for those given, the seed, which is the next, and what is measured on the machine",
+        "options are what this run would go on with but for those given, the seed, which is the next, and what is "
+        "measured on the machine",
     )
     parser.add_argument("--config", action="config", help="a YAML file of options")
     parser.add_class_arguments(Config)
