@@ -11,7 +11,7 @@ import games
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
 from training.backends import untrained
-from training.config import SelfPlayConfig
+from training.selfplay_config import SelfPlayConfig
 from training.timing import profile
 
 

@@ -25,8 +25,8 @@ from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
 from hybrid.throughput import limit
 from training.backends import settled, untrained
-from training.config import SelfPlayConfig
 from training.recipes import usable_cores
+from training.selfplay_config import SelfPlayConfig
 from training.workers import Workers
 
 GAMES = {"connect_four": "connect_four", "othello": "othello"}

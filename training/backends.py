@@ -12,7 +12,8 @@ from hybrid.backends import choose
 from hybrid.checkpoint import Checkpoint
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.runtime import Backend, calibrate
-from training.config import Config, SelfPlayConfig
+from training.config import Config
+from training.selfplay_config import SelfPlayConfig
 
 _BATCH = 96
 """Positions of a call for which backends are compared where the number of games side by side is open."""

@@ -14,7 +14,8 @@ from hybrid.checkpoint import Checkpoint
 from hybrid.evaluate import load_evaluator
 from hybrid.search import Search, SearchConfig
 from training.backends import settled
-from training.config import Config, SelfPlayConfig
+from training.config import Config
+from training.selfplay_config import SelfPlayConfig
 
 SIZES = (16, 32, 64, 96, 128, 192, 256)
 """Batches that are tried."""

@@ -64,7 +64,7 @@ class Learner(LightningModule):
     @classmethod
     def at(cls, game: Game, config: Config, generation: int) -> Learner:
         """The untrained learner of a run's generation."""
-        config = config.at(max(1, generation))
+        config = config.at(generation)
         return cls(game, config.network, config.learner, config.seed)
 
     def grown(self, game: Game, config: Config, generation: int) -> Learner:

@@ -87,14 +87,13 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
     """The whole run on one page."""
     learner = Learner.at(game, config, state.newest(run))
     replay = Replay(game, config.replay.capacity)
-    fabric = fabric_of(config.learner)
-    module, optimizer = fabric.setup(learner, learner.configure_optimizers())
+    fabric, module, optimizer = _set_up(learner, config)
     done = state.restore(run, learner, optimizer, replay)
     state.check_space(run, replay, learner)
     if done == 0:
         _save_agent(run, game, config, learner, replay, 0)
     observer.started(game, config, run, done)
-    pace = _Pace(config.generations - done)
+    pace = _Pace(config, done)
     with (
         tensorboard.events(run, done) as log,
         torch_threads(config.learner.threads),
@@ -105,7 +104,8 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
             rng = generator(config.seed, generation, Purpose.LEARNING)
             if config.late(generation) and not config.late(generation - 1):
                 learner = learner.grown(game, config, generation)
-                module, optimizer = fabric.setup(learner, learner.configure_optimizers())
+                fabric, module, optimizer = _set_up(learner, config)
+                pace.anew()
             module.set_learning_rates(optimizer, config.progress(generation))
             learn = partial(_learn, fabric, module, optimizer, replay, config.at(generation), rng)
             observer.phase(generation, "self-play")
@@ -150,6 +150,12 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
             state.save(run, generation, learner, optimizer, replay)
             observer.generation_done(report)
     return path_of(run, config.generations)
+
+
+def _set_up(learner: Learner, config: Config) -> tuple[Fabric, Any, Any]:
+    """What a learner runs on, and Fabric's learner and optimizer."""
+    fabric = fabric_of(config.learner)
+    return fabric, *fabric.setup(learner, learner.configure_optimizers())
 
 
 def _start(workers: Workers, run: Path, config: Config, generation: int, observer: Observer) -> Round:
@@ -199,7 +205,7 @@ def _due(config: Config, generation: int) -> bool:
 
 def _save_agent(run: Path, game: Game, config: Config, learner: Learner, replay: Replay, generation: int) -> None:
     """Write the file that plays, calibrated on positions of the replay, or of random games while there are none."""
-    shape, network, weights = NetworkShape.of(game), config.at(max(1, generation)).network, learner.agent_weights
+    shape, network, weights = NetworkShape.of(game), config.at(generation).network, learner.agent_weights
     rng = generator(config.seed, generation, Purpose.CALIBRATION)
     if len(replay):
         planes = replay.sample(rng, _CALIBRATED).planes
@@ -223,16 +229,28 @@ def _save_agent(run: Path, game: Game, config: Config, learner: Learner, replay:
 class _Pace:
     """Measures how long things take."""
 
-    def __init__(self, generations: int) -> None:
-        self._generations, self._done = generations, 0
-        self._start = self._last = time.perf_counter()
+    def __init__(self, config: Config, done: int) -> None:
+        self._config, self._done = config, done
+        self._start, self._last, self._measured = time.perf_counter(), time.perf_counter(), 0
+
+    def anew(self) -> None:
+        """Called where generations begin to take longer or shorter: those before tell nothing of those to come."""
+        self._start, self._measured = self._last, 0
 
     def generation(self) -> float:
         """Called at a generation's end: the seconds that it took."""
         last, self._last = self._last, time.perf_counter()
-        self._done += 1
+        self._done, self._measured = self._done + 1, self._measured + 1
         return self._last - last
 
     def left(self) -> float:
-        """Seconds that the rest will take at the pace of the generations so far."""
-        return (self._last - self._start) / self._done * (self._generations - self._done)
+        """Seconds that the rest will take at the pace of the generations so far.
+
+        Before a change later ones count by their games and the budgets of these, the best guess there is.
+        """
+        later, total = self._config.later, self._config.generations
+        after = later.after if self._config.late(total) else total
+        changed = total - max(after, self._done)
+        same = total - self._done - changed
+        weight = later.simulations * later.games if same else 1.0
+        return (self._last - self._start) / self._measured * (same + weight * changed)

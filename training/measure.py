@@ -18,12 +18,13 @@ import numpy as np
 from games import Game
 from hybrid.checkpoint import Checkpoint, save
 from hybrid.network_config import NetworkShape, initial_weights
-from training.config import Config, SelfPlayConfig
+from training.config import Config
 from training.effort import Effort, resident_memory
 from training.playing import PlayedGame
 from training.progress import Observer, Report
 from training.recipes import usable_cores
 from training.replay import Replay, Samples
+from training.selfplay_config import SelfPlayConfig
 from training.timing import Clock, timed
 from training.workers import Workers
 

@@ -16,10 +16,10 @@ from games.chance import settle
 from hybrid.agent import Decisions
 from hybrid.forest import joined
 from hybrid.prover import Proof, Prover
-from training.config import SelfPlayConfig
 from training.replay import Samples, sample_dtype
 from training.resignation import Resignation, Verdict
 from training.seeds import Purpose, generator
+from training.selfplay_config import SelfPlayConfig
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

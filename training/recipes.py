@@ -12,7 +12,8 @@ import numpy as np
 from games import Game, LiftedGame
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
-from training.config import Config, EvaluationConfig, LaterConfig, LearnerConfig, ReplayConfig, SelfPlayConfig
+from training.config import Config, EvaluationConfig, LaterConfig, LearnerConfig, ReplayConfig
+from training.selfplay_config import SelfPlayConfig
 
 
 def quick(game: Game) -> Config:
@@ -38,7 +39,7 @@ def standard(game: Game) -> Config:
         replay=replace(config.replay, samples_per_position=3.0),
         learner=replace(config.learner, learning_rate=0.004),
         evaluation=EvaluationConfig(every=40),
-        # At first fewer steps are what is missing, then truer targets and a network that can tell them apart.
+        # At first steps are what is missing, then truer targets and a network that can tell them apart.
         later=LaterConfig(
             after=280,
             blocks=2,
@@ -76,7 +77,6 @@ def _sized(
     simulations: int,
     capacity: int = 300_000,
     prove_nodes: int = 1000,
-    hindsight_nodes: int = 30_000,
     opening_share: float = 0.3,
 ) -> Config:
     """A configuration that fits the game's length: it sets how long moves are drawn and how long openings are.
@@ -105,7 +105,7 @@ def _sized(
             opening_fraction=0.9,
             opening_plies=max(1, round(opening_share * min(length, 27.0))),
             prove_nodes=prove_nodes if provable else 0,
-            hindsight_nodes=hindsight_nodes if provable else 0,
+            hindsight_nodes=30_000 if provable else 0,
         ),
         replay=ReplayConfig(capacity=capacity),
         learner=LearnerConfig(threads=max(1, usable_cores() // 2), precision="fastest"),

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hybrid.agent import Decisions
-from training.config import SelfPlayConfig
+from training.selfplay_config import SelfPlayConfig
 
 Verdict = Literal["none", "made", "right", "wrong"]
 """Nobody would have resigned; somebody did; somebody would have, and lost, or did not lose."""

@@ -20,8 +20,8 @@ from hybrid.leaves import Leaves
 from hybrid.prover import Prover
 from hybrid.search import Search, SearchConfig
 from hybrid.strategy import Strategy, Target
-from training.config import SelfPlayConfig
 from training.playing import PlayedGame, Playing, Provers
+from training.selfplay_config import SelfPlayConfig
 
 
 def play_games(

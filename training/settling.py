@@ -7,8 +7,9 @@ from dataclasses import replace
 from games import Game
 from training.backends import fastest_backend, untrained
 from training.batching import fastest_slots, share_of
-from training.config import BackendName, Config, LaterConfig
+from training.config import Config, LaterConfig
 from training.precision import settle_precision
+from training.selfplay_config import BackendName
 
 _DEVICE = 512
 """The most games side by side on a device, which has two tables of half of them in turns."""
@@ -29,13 +30,21 @@ def settle(game: Game, config: Config) -> Config:
     return fastest_slots(game, fastest_backend(config, agent), agent)
 
 
-def reopened(config: Config) -> Config:
-    """What a run that builds on one of `config` begins with, unless told otherwise.
+def reopened(config: Config, done: int) -> Config:
+    """What a run that builds on `done` generations of a run of `config` begins with, unless told otherwise.
 
-    That is what a longer run of `config` would go on with, for as many generations again, and everything that is
-    decided by measurement is open once more.
+    That is what the other would go on with if it were long enough, for as many generations as it was to have, and
+    everything that is decided by measurement is open once more. Where no change is due, `growth` begins anew.
     """
-    config = replace(replace(config, generations=config.generations + 1).changed(), generations=config.generations)
-    playing = replace(config.self_play, backend="fastest", slots=0)
+    generations, after = config.generations, config.later.after
+    if 0 < after <= done:
+        config = replace(config, generations=max(generations, after + 1)).afterwards()
+    later = replace(config.later, after=after - done) if done < after else LaterConfig()
+    playing = replace(
+        config.self_play,
+        direct_generations=max(0, config.self_play.direct_generations - done),
+        backend="fastest",
+        slots=0,
+    )
     learner = replace(config.learner, precision="fastest")
-    return replace(config, self_play=playing, learner=learner, later=LaterConfig())
+    return replace(config, self_play=playing, learner=learner, later=later, generations=generations)

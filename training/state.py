@@ -147,7 +147,7 @@ def check_start(start: Path, game: Game, network: NetworkConfig) -> None:
     theirs, config = describe(start)
     if theirs.spec != game.spec:
         raise ValueError(f"the run in {str(start)!r} is of {theirs.spec!r}, on which {game.spec!r} cannot build")
-    old = config.at(max(1, newest(start))).network
+    old = config.at(newest(start)).network
     if old.blocks > network.blocks or old != replace(network, blocks=old.blocks):
         raise ValueError(f"network must be {old} or have more blocks, got {network}")
     if not _states(start):

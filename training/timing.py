@@ -21,9 +21,9 @@ from hybrid.prover import Prover
 from hybrid.runtime import Floats, Runtime
 from hybrid.search_kernels import chance_kernels, kernels
 from training.backends import settled
-from training.config import SelfPlayConfig
 from training.playing import PlayedGame
 from training.selfplay import play_games
+from training.selfplay_config import SelfPlayConfig
 
 PARTS = ("network", "evaluator", "tree", "rules", "proofs", "python")
 

@@ -28,10 +28,10 @@ from hybrid import checkpoint as checkpoints
 from hybrid.cache import CachedEvaluator
 from hybrid.evaluate import NetworkEvaluator, load_evaluator
 from training.backends import settled
-from training.config import SelfPlayConfig
 from training.effort import Effort
 from training.playing import PlayedGame
 from training.selfplay import play_games
+from training.selfplay_config import SelfPlayConfig
 
 _NICENESS = 5
 """Workers yield to the learner, on which everything waits."""

@@ -18,9 +18,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from games import Game
-from training.config import SelfPlayConfig
 from training.effort import Effort
 from training.playing import PlayedGame
+from training.selfplay_config import SelfPlayConfig
 from training.worker import GameQueue, play
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")

@@ -57,16 +57,18 @@ class TrainingScreen(Observer):
         """Say what is trained, and head the columns."""
         self.done, self._config = generation, config
         self._since = time.perf_counter()
-        network = config.at(generation + 1).network
         if generation >= config.generations:
             self._console.print(f"The run in {escape(str(run))} is complete: {generation} generations.", soft_wrap=True)
             return
-        first, last = (config.at(number).self_play.games for number in (generation + 1, config.generations))
+        begin, end = (config.at(number) for number in (generation + 1, config.generations))
+        first, last = begin.self_play.games, end.self_play.games
         games = f"{first} games" if first == last else f"{first} to {last} games"
+        network, blocks = begin.network, end.network.blocks
+        grown = f" ({blocks} blocks from generation {config.later.after + 1} on)" if blocks > network.blocks else ""
         self._console.print(
             f"Training [bold]{escape(game.spec)}[/bold] in [bold]{escape(str(run))}[/bold]: generations "
             f"{generation + 1} to {config.generations} of {games}, {config.workers} workers, network of "
-            f"{network.blocks} blocks x {network.channels} channels. Ctrl-C stops it, to be resumed later.",
+            f"{network.blocks} blocks x {network.channels} channels{grown}. Ctrl-C stops it, to be resumed later.",
             soft_wrap=True,
         )
         self._console.print("  ".join(name.rjust(width) for name, width in _WIDTHS.items()), style="dim")

@@ -8,7 +8,8 @@ import pytest
 
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
-from training.config import Config, EvaluationConfig, LearnerConfig, ReplayConfig, SelfPlayConfig
+from training.config import Config, EvaluationConfig, LearnerConfig, ReplayConfig
+from training.selfplay_config import SelfPlayConfig
 
 TINY = Config(
     network=NetworkConfig(blocks=1, channels=8),

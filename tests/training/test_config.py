@@ -10,17 +10,9 @@ import pytest
 
 import games
 from hybrid.dial import Dial
-from training.config import (
-    Config,
-    EvaluationConfig,
-    LaterConfig,
-    LearnerConfig,
-    ReplayConfig,
-    SelfPlayConfig,
-    from_json,
-    to_json,
-)
+from training.config import Config, EvaluationConfig, LaterConfig, LearnerConfig, ReplayConfig, from_json, to_json
 from training.recipes import RECIPES, recipe
+from training.selfplay_config import SelfPlayConfig
 from training.settling import reopened
 
 
@@ -59,7 +51,7 @@ def test_larger_recipes_prove_more_where_a_game_has_proofs() -> None:
     }
     assert proofs["quick", "connect_four"] == (1000, 30_000)
     assert proofs["standard", "connect_four"] == (3000, 30_000)
-    late = recipe("strong", games.load("connect_four")).changed().self_play
+    late = recipe("strong", games.load("connect_four")).afterwards().self_play
     assert (late.prove_nodes, late.hindsight_nodes) == (3000, 99_900)
     assert all(proofs[name, "pig"] == (0, 0) for name in RECIPES)
 
@@ -107,23 +99,51 @@ def test_a_long_run_changes_once_and_its_rates_start_anew() -> None:
 
 
 def test_a_run_that_ends_before_the_change_is_as_if_there_were_none() -> None:
-    config = Config(later=LaterConfig(after=3, blocks=2, rate=0.5), generations=3)
+    config = Config(later=LaterConfig(after=3, blocks=2, rate=0.5), self_play=SelfPlayConfig(growth=2.0), generations=3)
     plain = replace(config, later=LaterConfig())
     for generation in range(1, 4):
-        assert replace(config.at(generation), later=LaterConfig()) == plain
+        assert replace(config.at(generation), later=LaterConfig()) == plain.at(generation)
         assert config.progress(generation) == plain.progress(generation)
-    assert config.changed() == config
+    assert config.afterwards() == config
 
 
-@pytest.mark.parametrize("generations", [3, 5])
-def test_what_follows_a_run_begins_as_that_would_go_on(generations: int) -> None:
+def test_rollouts_at_the_start_may_outlast_the_change() -> None:
+    playing = SelfPlayConfig(direct_generations=2, direct_simulations=50, games=8)
+    config = Config(self_play=playing, later=LaterConfig(after=1, simulations=2, games=0.5), generations=3)
+    ages = [config.at(generation) for generation in (1, 2, 3)]
+    assert [age.self_play.dial.simulations for age in ages] == [50, 50, 256]
+    assert [age.self_play.games for age in ages] == [8, 4, 4]
+
+
+@pytest.mark.parametrize(("done", "generations"), [(3, 3), (3, 5), (4, 5)])
+def test_what_follows_a_run_after_its_change_begins_as_that_would_go_on(done: int, generations: int) -> None:
     config = Config(later=LaterConfig(after=3, blocks=2, rate=0.5), generations=generations)
-    following = reopened(config)
+    following = reopened(config, done)
     assert following.network.blocks == config.network.blocks + 2
     assert following.learner.learning_rate == 0.5 * config.learner.learning_rate
     assert (following.later, following.generations) == (LaterConfig(), generations)
-    short = replace(config, generations=2)
-    assert reopened(short).network == short.network
+
+
+def test_what_follows_a_run_before_its_change_comes_to_it_as_well() -> None:
+    later = LaterConfig(after=3, blocks=2, rate=0.5)
+    config = Config(later=later, self_play=SelfPlayConfig(direct_generations=2), generations=5)
+    following = reopened(config, 1)
+    assert following.later == replace(later, after=2)
+    assert following.network == config.network
+    assert following.self_play.direct_generations == 1
+    assert following.generations == 5
+
+
+@pytest.mark.parametrize(
+    ("later", "message"),
+    [
+        ({"after": 1, "blocks": 255}, "later must lead to what is allowed: blocks must be"),
+        ({"after": 1, "rate": 0.01}, "later.rate must be at least final_share, 0.05, got 0.01"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused_before_it_is_due(later: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Config(later=LaterConfig(**later), generations=2)
 
 
 def test_unknown_recipe_is_refused() -> None:
@@ -171,9 +191,10 @@ def test_json_that_is_no_config_is_refused(path: tuple[str, ...], value: Any, me
         (SelfPlayConfig, {"device": "gpu"}, "device must be cpu, cuda or cuda:N, got 'gpu'"),
         (SelfPlayConfig, {"temperature": 0.0}, "temperature must be positive"),
         (SelfPlayConfig, {"hindsight_nodes": 10}, "hindsight_nodes needs prove_nodes, got 10 and no proofs"),
+        (LaterConfig, {"blocks": 2, "rate": 0.5}, "after must be at least 1 where blocks, rate are to change, got 0"),
         (LaterConfig, {"after": -1}, "after must be at least 0, got -1"),
-        (LaterConfig, {"simulations": 0.0}, "simulations must be positive, got 0.0"),
-        (LaterConfig, {"rate": 2.0}, "rate must be between 0 and 1, got 2.0"),
+        (LaterConfig, {"after": 1, "simulations": 0.0}, "simulations must be positive, got 0.0"),
+        (LaterConfig, {"after": 1, "rate": 2.0}, "rate must be between 0 and 1, got 2.0"),
         (ReplayConfig, {"capacity": 0}, "capacity must be at least 1, got 0"),
         (ReplayConfig, {"recent": 0.0}, "recent must be positive, got 0.0"),
         (ReplayConfig, {"recent": 1.5}, "recent must be between 0 and 1, got 1.5"),

@@ -17,8 +17,9 @@ from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
 from hybrid.solve import solver
 from tests.hybrid.test_solved_facts import layers
-from training.config import Config, EvaluationConfig, LearnerConfig, ReplayConfig, SelfPlayConfig
+from training.config import Config, EvaluationConfig, LearnerConfig, ReplayConfig
 from training.loop import train
+from training.selfplay_config import SelfPlayConfig
 
 SMALL = Config(
     network=NetworkConfig(blocks=2, channels=16),

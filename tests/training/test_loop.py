@@ -236,8 +236,14 @@ def test_a_long_run_goes_on_with_more(tmp_path: Path, alone: Config) -> None:
             train(game, config, broken, Recorder((generation, "self-play")))
         resume(broken)
         assert outcome(broken) == outcome(whole)
-    # Another run builds on what there was at the end.
-    train(game, replace(config.changed(), generations=1), tmp_path / "next", start=whole)
+    # The larger network goes on from the weights of the smaller one, as does another run from those at the end.
+    trained = [checkpoint.load(path_of(whole, generation)).weights for generation in (1, 2)]
+    distances = [np.abs(trained[1][name] - weight).max() for name, weight in trained[0].items()]
+    assert max(distances) < 0.2
+    following = tmp_path / "next"
+    train(game, replace(config.afterwards(), generations=1), following, start=whole)
+    first, last = (checkpoint.load(path_of(run, number)).weights for run, number in ((following, 0), (whole, 3)))
+    assert {name: weight.tobytes() for name, weight in first.items()} == {n: w.tobytes() for n, w in last.items()}
 
 
 def test_tic_tac_toe_is_learned(tmp_path: Path, tiny: Config) -> None:

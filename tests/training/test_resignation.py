@@ -11,10 +11,10 @@ import pytest
 import games
 from hybrid.solve import ExhaustiveSolver
 from tests.training.test_selfplay import fingerprint, played
-from training.config import SelfPlayConfig
 from training.effort import Effort
 from training.playing import PlayedGame
 from training.progress import summarise
+from training.selfplay_config import SelfPlayConfig
 
 GIVEN_UP: dict[str, Any] = {"resign_threshold": -0.03, "resign_played_out": 0.0, "games": 24}
 

@@ -16,9 +16,9 @@ from hybrid.dial import Dial
 from hybrid.evaluate import Judged
 from hybrid.runtime import Floats
 from hybrid.solve import ExhaustiveSolver
-from training.config import SelfPlayConfig
 from training.playing import PlayedGame, opening
 from training.selfplay import play_games
+from training.selfplay_config import SelfPlayConfig
 
 CONFIG = SelfPlayConfig(dial=Dial(simulations=24), fast_simulations=8, games=12, slots=4, temperature_plies=6)
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from hybrid.checkpoint import Checkpoint
     from hybrid.network_config import NetworkConfig
     from hybrid.throughput import Limit
-    from training.config import BackendName, Config, Precision, SelfPlayConfig
+    from training.config import Config
     from training.playing import PlayedGame
+    from training.selfplay_config import BackendName, Precision, SelfPlayConfig
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -79,8 +80,8 @@ def run(
     from hybrid.dial import Dial
     from hybrid.network_config import NetworkConfig
     from training.backends import untrained
-    from training.config import SelfPlayConfig
     from training.recipes import usable_cores
+    from training.selfplay_config import SelfPlayConfig
 
     rules, network, workers = load(game), NetworkConfig(blocks=blocks, channels=channels), workers or usable_cores()
     play = SelfPlayConfig(
@@ -120,13 +121,13 @@ def run(
 
 def _training(game: Game, network: NetworkConfig, play: SelfPlayConfig, workers: int, batch: int, seed: int) -> Config:
     """The standard recipe with another network, other self-play and no evaluations; what is measured is settled."""
-    from training.config import EvaluationConfig
+    from training.config import EvaluationConfig, LaterConfig
     from training.recipes import recipe
     from training.settling import settle
 
     standard, never = recipe("standard", game), EvaluationConfig(every=0)
-    learner = replace(standard.learner, batch=batch)
-    config = replace(standard, network=network, learner=learner, evaluation=never, workers=workers, seed=seed)
+    standard = replace(standard, later=LaterConfig(), learner=replace(standard.learner, batch=batch))
+    config = replace(standard, network=network, evaluation=never, workers=workers, seed=seed)
     return settle(game, replace(config, self_play=play))
 
 

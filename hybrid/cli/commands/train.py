@@ -41,7 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path | None,
         default=None,
         metavar="RUN",
-        help="make a new run that begins with this one's network (to which --network.blocks may add) and replay; all "
+        help="make a new run that begins with this one's network, to which blocks may be added, and replay; all "
         "options are what this run would go on with but for those given, the seed, which is the next, and what is "
         "measured on the machine",
     )
@@ -58,13 +58,15 @@ def defaults(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]
     options = parser.parse_args(shown)
     if (before := options.resume or options.start) is not None:
         from training.settling import reopened
-        from training.state import describe
+        from training.state import describe, newest
 
         if options.recipe != parser.get_default("recipe"):
             raise ValueError(f"--recipe is for runs that begin from nothing, got {options.recipe!r}")
         known = describe(before)[1]
         # With the same seed the games would begin as the other run's did.
-        return to_json(known if options.resume else reopened(dataclasses.replace(known, seed=known.seed + 1)))
+        return to_json(
+            known if options.resume else reopened(dataclasses.replace(known, seed=known.seed + 1), newest(before))
+        )
     if options.game is not None:
         from games import load
 
