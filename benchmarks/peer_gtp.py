@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 COLUMNS, HEIGHT = 7, 6
-TRIED = ((), (3, 3, 2), (3, 3, 3, 2, 4, 2, 0, 6))
-"""Positions, as columns played, that the time of a move is measured in."""
+LONG = (2, 1, 1, 1, 5, 1, 1, 2, 1, 5, 5, 3, 3, 3, 3, 0, 6, 4, 6, 6, 2, 2, 0, 2, 3, 5, 4, 3, 2, 6, 5, 4)
+TRIED = ((), (3, 3, 2), (3, 3, 3, 2, 4, 2, 0, 6), LONG[:16], LONG[:24], LONG)
+"""Positions, as columns played, that the time of a move is measured in: searches may be faster towards the end."""
 REPEATS, ROUNDS, FIRST = 5, 9, 16
 """Moves in each of them, and how many numbers of simulations are tried, the first of them."""
 CLOSE = 0.9
@@ -80,7 +81,7 @@ class Engine:
         self._commands: dict[str, Callable[[list[str]], str]] = {
             "protocol_version": lambda _: "2",
             "name": lambda _: name,
-            "version": lambda _: "example",
+            "version": lambda _: "",
             "known_command": lambda words: str(words[0] in self._commands).lower(),
             "list_commands": lambda _: "\n".join(self._commands),
             "quit": self._quit,
