@@ -7,7 +7,7 @@ r"""What OpenSpiel's AlphaZero trained, as an engine that speaks the Go Text Pro
 
 PYTHON is one with OpenSpiel, jax, flax, optax, chex and orbax-checkpoint. The engine searches as OpenSpiel's training
 evaluates its agents: by its own `MCTSBot`, with PUCT and no noise. The network is compiled, which the training does not
-do, so that several times as many simulations fit a move. `MCTSBot` makes a fixed number of simulations, so for a time
+do, so that more simulations fit a move. `MCTSBot` makes a fixed number of simulations, so for a time
 per move that number is found at the start by trying, and then kept; positions are remembered for the length of a move.
 """
 
@@ -45,7 +45,7 @@ class Compiled:
         """Value for the first player, and policy `[A]`, of a position given by its observation and legal moves."""
         asked = self._predict(np.asarray(observation, np.float32), np.asarray(legal, bool))
         value, policy = jax.device_get(asked)
-        # Numbers of Python's own: its search is written in Python, where numpy's take several times as long.
+        # Numbers of Python's own: the search that reckons with them is written in Python.
         return float(value), policy.tolist()
 
 
