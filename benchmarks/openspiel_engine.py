@@ -1,6 +1,6 @@
 r"""What OpenSpiel's AlphaZero trained, as an engine that speaks the Go Text Protocol and plays Connect Four.
 
-    timeout --signal INT --kill-after 20 3600 PYTHON -m open_spiel.python.examples.alpha_zero \
+    timeout --signal INT --kill-after 5 1800 PYTHON -m open_spiel.python.examples.alpha_zero \
         --game connect_four --nn_model mlp --actors 10 --evaluators 0 --path /tmp/peer
     taskset -c 0 hybrid match connect_four 'RUN?time=50ms' --games 400 \
         'gtp?timeout=300s&command=PYTHON benchmarks/openspiel_engine.py /tmp/peer --time-per-move 0.05'
@@ -23,7 +23,7 @@ from open_spiel.python.algorithms.alpha_zero import evaluator, model  # type: ig
 from peer_gtp import options, serve
 
 GAME = pyspiel.load_game("connect_four")
-CHECKPOINT = re.compile(r"(checkpoint-(-1|\d+))\.index")
+CHECKPOINT = re.compile(r"checkpoint-(-1|\d+)\.index")
 
 
 class Player:
