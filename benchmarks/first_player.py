@@ -2,7 +2,7 @@
 
     python benchmarks/first_player.py 'runs/c4?simulations=600' --games 100
 
-The opponent, which needs the extra `perfect`, draws among its equally good replies: in a lost position those are all
+The opponent, which needs the extra `solver`, draws among its equally good replies: in a lost position those are all
 moves (`perfect`), or those that lose as slowly as possible (`perfect?fastest=true`). Every game that is not won is
 explained by the agent's first move that gave away what it had: the moves that led there, the move played, and the moves
 that would have kept the value.
