@@ -7,18 +7,25 @@ import warnings
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 from eval.exact import measure
 from eval.labels import Labelled, load
 from eval.match import play, seatings
+from eval.openings import draw
 from eval.statistics import elo_of
 from games import Game
 from hybrid import agents
 from hybrid.agents import run as run_agents
-from hybrid.checkpoint import path_of, write_atomically
+from hybrid.checkpoint import path_of
 from hybrid.evaluate import Evaluators
-from training.config import Config
+from hybrid.files import write_atomically
+from training.config import Config, EvaluationConfig
 from training.progress import MatchReport, SolverReport
 from training.seeds import Purpose, generator
+
+OPENING_PLIES = 4
+"""Random plies before the agents of an evaluation move."""
 
 
 def evaluate(run: Path, game: Game, config: Config, generation: int) -> tuple[MatchReport, ...]:
@@ -34,7 +41,7 @@ def evaluate(run: Path, game: Game, config: Config, generation: int) -> tuple[Ma
         with warnings.catch_warnings():
             # Small games repeat themselves; the report says how many games were distinct.
             warnings.simplefilter("ignore")
-            match = play(game, [agent, *others], games, rng)
+            match = play(game, [agent, *others], games, rng, opening_plies=OPENING_PLIES)
         margin = 0.5 / games
         reports.append(
             MatchReport(
@@ -51,6 +58,24 @@ def evaluate(run: Path, game: Game, config: Config, generation: int) -> tuple[Ma
         )
     _store(run / "matches.jsonl", reports, generation)
     return tuple(reports)
+
+
+def check_evaluation(game: Game, config: EvaluationConfig) -> None:
+    """Raises ValueError where an anchor cannot be loaded, every game ends too soon, or labels do not fit.
+
+    Of a run that is never evaluated only the labels are looked at.
+    """
+    if config.labelled:
+        labelled_positions(game, config.labelled)
+    if not config.every:
+        return
+    for anchor in config.anchors:
+        try:
+            agents.load(anchor, game)
+        except ValueError as error:
+            raise ValueError(f"evaluation.anchors must be agents of {game.spec}, got {anchor!r}: {error}") from error
+    if config.anchors:
+        draw(game, 1, OPENING_PLIES, np.random.default_rng(0))
 
 
 def labelled_positions(game: Game, name: str) -> Labelled:

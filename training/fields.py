@@ -35,10 +35,12 @@ def one_of(config: Any, name: str, kind: Any) -> None:
 
 
 def at_least(config: Any, least: int, *names: str) -> None:
-    """Raises ValueError unless every named field is at least `least`."""
+    """Raises ValueError unless every named field is at least `least` and finite."""
     for name in names:
-        if not getattr(config, name) >= least:
-            raise ValueError(f"{name} must be at least {least}, got {getattr(config, name)}")
+        value = getattr(config, name)
+        if not value >= least or value == float("inf"):
+            finite = " and finite" if value == float("inf") else ""
+            raise ValueError(f"{name} must be at least {least}{finite}, got {value}")
 
 
 def above_zero(config: Any, *names: str) -> None:

@@ -27,13 +27,14 @@ from training import state, tensorboard
 from training.backends import check_exists
 from training.config import Config, to_json
 from training.effort import Meter
-from training.evaluation import evaluate, judge, labelled_positions
+from training.evaluation import check_evaluation, evaluate, judge
 from training.learner import Learner, Losses, fabric_of, mean_losses, optimise, torch_threads
 from training.playing import opening
 from training.progress import Observer, Report, summarise
 from training.recipes import mean_length
 from training.replay import Replay
 from training.seeds import Purpose, generator
+from training.selfplay import check_playable
 from training.settling import settle
 from training.workers import Round, Workers
 
@@ -54,8 +55,9 @@ def train(
     It begins from nothing, or with the network and the replay of the run in folder `start`, which is left as it is.
 
     Raises:
-        ValueError: the folder exists already, the game cannot be loaded again by its spec, labelled positions are
-            named that are not the game's, there is no such device, or `start` cannot be built on (`state.check_start`).
+        ValueError: the folder exists already, the game cannot be loaded again by its spec, proofs, resignation, anchors
+            or labelled positions are asked for that do not fit it, there is no such device, or `start` cannot be built
+            on (`state.check_start`).
         ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
@@ -72,7 +74,8 @@ def resume(run: Path | str, observer: Observer | None = None) -> Path:
     """Go on with the run in folder `run` after its last complete generation; returns the agent's file.
 
     Raises:
-        ValueError: there is no run, it is damaged, another process trains in it, or a device of it does not exist here.
+        ValueError: there is no run, it is damaged, another process trains in it, or a device of it does not exist here,
+            nor an agent that it is measured against.
         ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
@@ -190,11 +193,11 @@ def _learn(
 
 
 def _check(game: Game, config: Config) -> None:
-    """Raises ValueError for what would be missed only later: a device, or labelled positions of this game."""
+    """Raises ValueError for what would be missed only later, by those who play or when the agent is evaluated."""
     for device in (config.self_play.device, config.learner.accelerator):
         check_exists(device)
-    if config.evaluation.labelled:
-        labelled_positions(game, config.evaluation.labelled)
+    check_playable(game, config.self_play)
+    check_evaluation(game, config.evaluation)
 
 
 def _due(config: Config, generation: int) -> bool:
@@ -252,5 +255,5 @@ class _Pace:
         after = later.after if self._config.late(total) else total
         changed = total - max(after, self._done)
         same = total - self._done - changed
-        weight = later.simulations * later.games if same else 1.0
+        weight = later.simulations * later.games if self._done <= after else 1.0
         return (self._last - self._start) / self._measured * (same + weight * changed)

@@ -18,6 +18,7 @@ from hybrid.evaluate import Evaluator, Judged, Overlapping
 from hybrid.forest import joined
 from hybrid.leaves import Leaves
 from hybrid.prover import Prover
+from hybrid.proving import require_provable
 from hybrid.search import Search, SearchConfig
 from hybrid.strategy import Strategy, Target
 from training.playing import PlayedGame, Playing, Provers
@@ -38,8 +39,7 @@ def play_games(
         ValueError: the slots are not settled, proofs are asked for in a game that has none, or resignation in one that
             is not two-player zero-sum.
     """
-    if config.resigns and not game.zero_sum:
-        raise ValueError(f"resign_threshold must be -1 unless a game is two-player zero-sum, got {game.spec!r}")
+    check_playable(game, config)
     if config.slots < 1:
         raise ValueError("slots must be settled before anything is played, got 0")
     numbers = iter(numbers)
@@ -53,6 +53,17 @@ def play_games(
         for table in tables:
             yield from table.go_on()
         tables = [table for table in tables if table.playing]
+
+
+def check_playable(game: Game, config: SelfPlayConfig) -> None:
+    """Raises ValueError where proofs are asked for in a game that has none, or resignation in an unsuitable one."""
+    for name in ("leaf_nodes", "prove_nodes", "hindsight_nodes"):
+        require_provable(game, name, getattr(config, name))
+    if config.resigns and not game.zero_sum:
+        raise ValueError(
+            f"resign_threshold must be -1 unless a game is two-player zero-sum, "
+            f"got {config.resign_threshold:g} for {game.spec!r}"
+        )
 
 
 class _Table:

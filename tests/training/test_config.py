@@ -186,6 +186,7 @@ def test_json_that_is_no_config_is_refused(path: tuple[str, ...], value: Any, me
         (SelfPlayConfig, {"full_fraction": 1.5}, "full_fraction must be between 0 and 1, got 1.5"),
         (SelfPlayConfig, {"games": 0}, "games must be at least 1, got 0"),
         (SelfPlayConfig, {"growth": 0.5}, "growth must be at least 1, got 0.5"),
+        (SelfPlayConfig, {"growth": float("inf")}, "growth must be at least 1 and finite, got inf"),
         (SelfPlayConfig, {"slots": -1}, "slots must be at least 0, got -1"),
         (Config, {"workers": 501}, "workers must be at most 500, got 501"),
         (SelfPlayConfig, {"device": "gpu"}, "device must be cpu, cuda or cuda:N, got 'gpu'"),

@@ -407,6 +407,30 @@ def test_labelled_positions_of_another_game_are_refused_before_anything_is_writt
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("game", "part", "options", "message"),
+    [
+        ("tic_tac_toe", "evaluation", {"anchors": ("random", "radnom")}, "anchors must be agents .* got 'radnom': .*"),
+        ("mnk:m=2,n=2,k=2", "evaluation", {"every": 1}, "opening_plies=4 leaves no undecided opening"),
+        ("pig", "self_play", {"prove_nodes": 100}, "prove_nodes must be 0 but for two-player .* got 100 for 'pig'"),
+        ("pig", "self_play", {"leaf_nodes": 30}, "leaf_nodes must be 0 but for two-player .* got 30 for 'pig'"),
+        (
+            "mnk:m=3,n=3,k=3,players=3",
+            "self_play",
+            {"resign_threshold": -0.9},
+            "must be -1 unless .* got -0.9 for 'mnk",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_game_is_refused_before_anything_is_written(
+    tmp_path: Path, alone: Config, game: str, part: str, options: dict[str, Any], message: str
+) -> None:
+    config = replace(alone, **{part: replace(getattr(alone, part), **options)})
+    with pytest.raises(ValueError, match=message):
+        train(games.load(game), config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_keeps_the_backend_that_was_fastest_when_it_was_made(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alone: Config
 ) -> None:
