@@ -5,8 +5,11 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from queue import Empty, SimpleQueue
@@ -100,26 +103,36 @@ def _serve(connections: dict[Connection, int], queue: Queue, concurrent: int) ->
             # A few in reserve, so that a worker never waits for the next.
             fixtures = queue.take(concurrent + concurrent // 4 + 1 - held)
             if fixtures:
-                connection.send(fixtures)
+                with _expecting_life():
+                    connection.send(fixtures)
                 connections[connection] += len(fixtures)
         if not any(connections.values()):
             return
         for ready in wait(list(connections)):
             assert isinstance(ready, Connection)
-            try:
+            with _expecting_life():
                 message = ready.recv()
-            except (EOFError, ConnectionError):
-                raise RuntimeError(
-                    "a worker process died; all finished games are stored, run again to resume"
-                ) from None
             if isinstance(message, BaseException):
                 raise message
             connections[ready] -= 1
             yield message
 
 
+@contextmanager
+def _expecting_life() -> Iterator[None]:
+    """Raises RuntimeError where a worker turns out to be dead."""
+    try:
+        yield
+    except (EOFError, ConnectionError):
+        raise RuntimeError("a worker process died; all finished games are stored, run again to resume") from None
+
+
 def _work(crew: Crew, connection: Connection) -> None:
-    """The life of a worker process: play what is sent, send what is finished, end with the parent."""
+    """The life of a worker process: play what is sent, send what is finished, end with the parent.
+
+    When it is terminated it ends as Python does, so that programs which its agents run end too.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     inbox: SimpleQueue[Fixture] = SimpleQueue()
     threading.Thread(target=_receive, args=(connection, inbox), daemon=True).start()

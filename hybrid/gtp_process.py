@@ -18,6 +18,8 @@ from typing import BinaryIO
 
 LIMIT = 1 << 20
 """Bytes that one answer, and what is kept of the program's errors, may have."""
+LONGEST = 86400.0
+"""Seconds that one wait of the operating system's may take."""
 FAREWELL = 1.0
 """Seconds that a program has to end by itself."""
 
@@ -73,8 +75,10 @@ class EngineProcess:
 
         Raises:
             EngineRefusedError: one of them is an error message.
-            EngineFailedError: one is missing, or is no GTP.
+            EngineFailedError: one is missing, or is no GTP, or the program has been ended.
         """
+        if not self._end.alive:
+            raise EngineFailedError(f"engine {self.command!r} has ended")
         first = self._number + 1
         self._number += len(questions)
         with contextlib.suppress(OSError):  # a program that is gone is noticed when its answer is read
@@ -115,7 +119,7 @@ class EngineProcess:
             if len(self._buffer) > LIMIT:
                 raise self._failure(f"answered {question!r} without an end")
             left = deadline - time.monotonic()
-            if left <= 0 or not waiting.poll(1000 * left):
+            if left <= 0 or not waiting.poll(1000 * min(left, LONGEST)):
                 raise self._failure(f"did not answer {question!r} within {seconds:g} s")
             data = os.read(self._output.fileno(), 65536)
             if not data:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -20,12 +19,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 import games
 from games import Game
-from hybrid.checkpoint import write_atomically
+from hybrid.files import flush, write_atomically
 from hybrid.network_config import NetworkConfig
 from training.config import Config, from_json, to_json
 from training.learner import Learner
@@ -98,15 +98,15 @@ def save(run: Path, generation: int, learner: Learner, optimizer: torch.optim.Op
     temporary, final = folder / f".{generation:06d}", folder / f"{generation:06d}"
     temporary.mkdir()
     replay.save(temporary / "replay.npy")
-    save_file(_tensors(learner, optimizer), temporary / "learner.safetensors")
+    (temporary / "learner.safetensors").write_bytes(serialise(_tensors(learner, optimizer)))
     content = {"format": FORMAT, "generation": generation, "steps": learner.steps, "samples": len(replay)}
     (temporary / "state.json").write_text(json.dumps(content), encoding="utf-8")
     for path in (*temporary.iterdir(), temporary):
-        _flush(path)
+        flush(path)
     if final.exists():
         shutil.rmtree(final)
     temporary.rename(final)
-    _flush(folder)
+    flush(folder)
     for old in _states(run)[:-_KEPT]:
         shutil.rmtree(old)
 
@@ -222,12 +222,3 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

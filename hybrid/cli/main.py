@@ -7,25 +7,29 @@ import difflib
 import importlib
 import os
 import pkgutil
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from hybrid.cli import commands
-from hybrid.cli.output import check_writable, one_line, parsing_error, write_json
+from hybrid.cli.output import check_apart, check_writable, one_line, parsing_error, write_json
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `hybrid` with `arguments`, by default the process's own; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = _dispatch(arguments)
+        with _closing_when_terminated():
+            code = _dispatch(arguments)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -40,6 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         sys.stderr.write(f"hybrid: error: {one_line(error)}\n")
         return 2
+
+
+@contextmanager
+def _closing_when_terminated() -> Iterator[None]:
+    """Let SIGTERM end the process as Ctrl-C does, so that workers end with it, and programs that agents run."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def command_names() -> list[str]:
@@ -110,6 +127,9 @@ def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
     options.pop("traceback")
     if target is not None:
         check_writable(target)
+        for key, value in options.items():
+            if isinstance(value, Path):
+                check_apart({f"--{key}": value, "--json": target})
     outcome = module.run(**options)
     if target is not None:
         write_json(target, outcome.data)

@@ -138,6 +138,11 @@ def test_without_games_nothing_is_remembered(tmp_path: Path) -> None:
     assert [part[0] for part in by_move(log)] == ["clear_board", "clear_board"]
 
 
+def test_a_long_patience_is_cut_into_waits_that_the_system_can_take(tmp_path: Path) -> None:
+    game = games.load("tic_tac_toe")
+    assert move(engine("good", tmp_path / "log", "&timeout=10000h"), game, "b2") == "a1"
+
+
 def test_the_programs_seed_is_set_where_it_takes_one(tmp_path: Path) -> None:
     game, log = games.load("tic_tac_toe"), tmp_path / "log"
     agent = engine("seeded", log)
@@ -208,6 +213,16 @@ def test_a_program_that_crashes_once_is_started_again(tmp_path: Path) -> None:
         assert move(agent, game, "a1", "b2", "c3") == "b1"
     assert sorted(told(log)[-5:]) == ["clear_board", "genmove w", "play b a1", "play b c3", "play w b2"]
     assert move(agent, game, "a1", "b2", "c3", "b1", "b3") == "c1"
+
+
+@pytest.mark.filterwarnings("ignore:engine .* it is started again:RuntimeWarning")
+def test_after_two_failures_at_a_move_it_is_started_again_at_the_next(tmp_path: Path) -> None:
+    game, log = games.load("tic_tac_toe"), tmp_path / "log"
+    agent = engine("crash", log)
+    for starts in (2, 3):
+        with pytest.raises(EngineFailedError, match="segmentation, alas"):
+            agent.decide(game.initial(), seeds(1))
+        assert log.read_text(encoding="utf-8").count("pid ") == starts
 
 
 def test_resigning_is_passing_where_that_is_legal_and_else_a_seeded_random_move(tmp_path: Path) -> None:
@@ -300,6 +315,23 @@ def test_no_program_outlives_its_parent(tmp_path: Path, mode: str, ending: str, 
     if stop is not None:
         parent.send_signal(stop)
     parent.wait(60)
+    assert gone(log)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_no_program_outlives_a_command_that_is_terminated(tmp_path: Path, workers: int) -> None:
+    """Nor the workers of a tournament, which are."""
+    log = tmp_path / "log"
+    log.touch()
+    spec = f"gtp?command={command('hang', log)}&timeout=600s"
+    what = ["tournament", "--store", "games.db", "--workers", str(workers)] if workers else ["match"]
+    arguments = [sys.executable, "-m", "hybrid", what[0], "tic_tac_toe", spec, "random", *what[1:]]
+    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while "genmove" not in log.read_text(encoding="utf-8") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(60) == 143
     assert gone(log)
 
 
