@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -100,7 +101,7 @@ def load(path: Path | str) -> Labelled:
     play alone).
 
     Raises:
-        ValueError: there is no such file or set, or it does not fit its game.
+        ValueError: there is no such file or set, it is damaged, or it does not fit its game.
     """
     bundled = resources.files("eval") / "data" / f"{path}.npz"
     file = Path(path) if Path(path).suffix == ".npz" else Path(str(bundled))
@@ -109,9 +110,12 @@ def load(path: Path | str) -> Labelled:
         raise ValueError(
             f"no labelled positions {str(path)!r}: known are {', '.join(known)}, or give a path to an .npz"
         )
-    with np.load(file, allow_pickle=False) as stored:
-        spec, packed, values = str(stored["game"]), stored["positions"], stored["values"].astype(np.float32)
-        plies, remaining, source = stored["plies"], stored["remaining"], stored["source"]
+    try:
+        with file.open("rb") as raw, np.load(raw, allow_pickle=False) as stored:
+            spec, packed, values = str(stored["game"]), stored["positions"], stored["values"].astype(np.float32)
+            plies, remaining, source = stored["plies"], stored["remaining"], stored["source"]
+    except (KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
+        raise ValueError(f"{file} holds no labelled positions, or it is damaged: {error}") from error
     game = load_game(spec)
     if packed.shape[1:] != (game.dtype.itemsize,):
         raise ValueError(

@@ -140,12 +140,16 @@ def run(
         if verdict is not Verdict.UNDECIDED or len(match.games) >= max_games:
             return verdict, match
         if before is not None and match.distinct_games == before.distinct_games:
-            warnings.warn(
-                f"the test ends undecided: its last {len(fixtures)} games all repeat earlier ones, "
-                f"{match.distinct_games} of {len(match.games)} are distinct; give the agents more random openings",
-                stacklevel=2,
-            )
+            warnings.warn(exhausted(match), stacklevel=2)
             return verdict, match
+
+
+def exhausted(match: Match) -> str:
+    """Why a test of these games ends undecided before there are as many as it may have."""
+    return (
+        f"the test ends undecided: its last games all repeat earlier ones, {match.distinct_games} of "
+        f"{len(match.games)} are distinct; give the agents more random openings (opening_plies)"
+    )
 
 
 def _told(games: Iterable[Record], progress: Callable[[Record], None] | None) -> Iterator[Record]:

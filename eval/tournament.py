@@ -178,10 +178,12 @@ class _Reader:
         """The results that these games make."""
         labels = self.store.labels()
         wanted = set(self.numbers)
+        ours = (record for record in records if wanted.issuperset(record.seats))
         return Results(
             game=self.store.game,
             agents=tuple(labels[number] for number in self.numbers),
-            records=tuple(record for record in records if wanted.issuperset(record.seats)),
+            # An agent's label changes when another process adds one with the same spec.
+            records=tuple(replace(record, agents=tuple(labels[number] for number in record.seats)) for record in ours),
             anchor=None if self.anchor is None else labels[self.anchor],
             anchor_elo=self.anchor_elo,
         )

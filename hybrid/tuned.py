@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from hybrid import checkpoint
 from hybrid.durations import parse_duration
+from hybrid.files import write_atomically
 from hybrid.strength import digest_of
 
 FILE = "tuning.json"
@@ -36,7 +37,7 @@ class Budget:
     amount: float
 
     def __post_init__(self) -> None:
-        whole = self.kind == "time" or self.amount == int(self.amount)
+        whole = self.kind == "time" or self.amount % 1.0 == 0.0
         if not (0.0 < self.amount < math.inf and whole):
             raise ValueError(f"budget must be positive, and whole unless it is a time, got {self.amount:g} {self.kind}")
 
@@ -105,7 +106,7 @@ def save(path: Path, setting: Setting) -> None:
     key = (setting.digest, setting.budget)
     kept = [other for other in (read(path) if path.is_file() else []) if (other.digest, other.budget) != key]
     content = {"format": FORMAT, "settings": [asdict(one) for one in [*kept, setting]]}
-    checkpoint.write_atomically(path, f"{json.dumps(content, indent=2, allow_nan=False)}\n".encode())
+    write_atomically(path, f"{json.dumps(content, indent=2, allow_nan=False)}\n".encode())
 
 
 def load(path: str | Path) -> list[Setting]:

@@ -185,16 +185,13 @@ def _front_in_words(spectrum: Spectrum) -> Iterator[str]:
 def _place(spectrum: Spectrum) -> Finding | None:
     """Where on the dial the newest network stands best at each budget."""
     newest, details, places = spectrum.generations[-1], [], []
-    if len(spectrum.design.positions) < 2:
-        return None
     for budget in spectrum.design.simulations:
         top = best(spectrum, newest, budget)
         leader = spectrum.cell(newest, top, budget).agent
-        others = {
-            position: spectrum.gain(leader, spectrum.cell(newest, position, budget).agent)
-            for position in spectrum.design.positions
-            if position != top
-        }
+        agents = {position: spectrum.cell(newest, position, budget).agent for position in spectrum.design.positions}
+        others = {position: spectrum.gain(leader, agent) for position, agent in agents.items() if agent != leader}
+        if not others:
+            continue
         near = [f"{position:g}" for position, lead in others.items() if lead.low <= 0.0]
         places.append((budget, top, near))
         runner = min(others, key=lambda position: others[position].value)
@@ -202,6 +199,8 @@ def _place(spectrum: Spectrum) -> Finding | None:
             f"{budget:,} simulations: dial {top:g}, ahead of {runner:g} by {amount(others[runner])}"
             + (f"; {', '.join(near)} cannot be told from it" if near else "")
         )
+    if not places:
+        return None
     if len({top for _, top, _ in places}) == 1:
         answer = f"At dial {places[0][1]:g}, of those measured, at every budget."
     else:

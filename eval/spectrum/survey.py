@@ -72,8 +72,8 @@ class Spectrum:
         return Estimate(float(ratings.elo[ratings.agents.index(label)]), *ratings.interval(label))
 
     def gain(self, spec: str, over: str) -> Estimate:
-        """How far one agent is above another."""
-        return self.sum({spec: 1.0, over: -1.0})
+        """How far one agent is above another, which may be the same."""
+        return Estimate(0.0, 0.0, 0.0) if spec == over else self.sum({spec: 1.0, over: -1.0})
 
     def sum(self, weights: dict[str, float]) -> Estimate:
         """A weighted sum of ratings by spec; the weights add up to 0."""

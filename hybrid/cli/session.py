@@ -33,8 +33,8 @@ Type a move as the board names it, or
 _AGENT_OPTIONS = ("dial", "simulations", "time", "prior_weight", "value_weight", "elo")
 _EXCLUDES = {
     "dial": ("prior_weight", "value_weight", "elo"),
-    "simulations": ("elo",),
-    "time": ("elo",),
+    "simulations": ("time", "evaluations", "elo"),
+    "time": ("simulations", "evaluations", "elo"),
     "prior_weight": ("dial", "elo"),
     "value_weight": ("dial", "elo"),
     "elo": ("dial", "simulations", "time", "prior_weight", "value_weight"),

@@ -181,6 +181,8 @@ def test_showing_thoughts_changes_no_move(trained: Path) -> None:
         ("runs/c4?simulations=9&prior_weight=0.5&value_weight=0", "dial", "0.7", "runs/c4?simulations=9&dial=0.7"),
         ("runs/c4?dial=0.3&simulations=9", "prior_weight", "0", "runs/c4?simulations=9&prior_weight=0"),
         ("runs/c4?dial=0.3", "time", "20ms", "runs/c4?dial=0.3&time=20ms"),
+        ("runs/c4?time=20ms", "simulations", "9", "runs/c4?simulations=9"),
+        ("runs/c4?evaluations=200", "time", "20ms", "runs/c4?time=20ms"),
     ],
 )
 def test_setting_an_option_drops_what_contradicts_it(spec: str, key: str, value: str, result: str) -> None:

@@ -133,6 +133,14 @@ def test_unknown_sets_and_empty_ones_are_refused(tmp_path: Path) -> None:
         load("chess")
     with pytest.raises(ValueError, match=r"no labelled positions .*missing.npz"):
         load(tmp_path / "missing.npz")
+    np.savez(tmp_path / "other.npz", positions=np.zeros(3))
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    (tmp_path / "array.npz").write_bytes((tmp_path / "array.npy").read_bytes())
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:40])
+    (tmp_path / "empty.npz").touch()
+    for name in ("other", "array", "cut", "empty"):
+        with pytest.raises(ValueError, match=rf"{name}.npz holds no labelled positions, or it is damaged"):
+            load(tmp_path / f"{name}.npz")
     with pytest.raises(ValueError, match="at least one position"):
         measure(Scripted([], []), marked().select(np.zeros(3, np.bool_)))
 

@@ -139,6 +139,20 @@ def test_words_tell_the_truth(spectrum: Spectrum) -> None:
     assert findings.equivalent(spectrum, "random") == "at most 16"
 
 
+def test_an_agent_in_two_places_is_not_ahead_of_itself(tmp_path: Path) -> None:
+    """At dial 0.25 and 0.5 a single simulation is the same agent."""
+    spectrum = mapped(tmp_path, positions=(0.25, 0.5), simulations=(1, 16))
+    newest = spectrum.generations[-1]
+    spec = spectrum.cell(newest, 0.25, 1).agent
+    assert spec == spectrum.cell(newest, 0.5, 1).agent
+    gain = spectrum.gain(spec, spec)
+    assert (gain.value, gain.low, gain.high) == (0.0, 0.0, 0.0)
+    answers = {finding.question: finding for finding in findings.findings(spectrum)}
+    assert [line.partition(":")[0] for line in answers["Where on the dial is the best place?"].details] == [
+        "16 simulations"
+    ]
+
+
 def test_the_pareto_front_is_what_nothing_faster_beats(spectrum: Spectrum) -> None:
     specs = {cell.agent for cell in spectrum.pool.cells if cell.generation == 25}
     beaten = {

@@ -114,7 +114,7 @@ def test_repeated_pairs_are_counted_once() -> None:
     """Tic-tac-toe has nine first moves, so two deterministic agents have nine pairs of games."""
     game = games.load("tic_tac_toe")
     agents = [players.load(name, game) for name in ("first", "last")]
-    with pytest.warns(UserWarning, match="its last 64 games all repeat earlier ones, 18 of 128 are distinct"):
+    with pytest.warns(UserWarning, match="its last games all repeat earlier ones, 18 of 128 are distinct"):
         verdict, match = run(game, agents, Sprt(elo0=0, elo1=40), np.random.default_rng(0), opening_plies=1)
     assert verdict is Verdict.UNDECIDED
     assert evidence(match).sum() == 9

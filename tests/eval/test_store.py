@@ -109,3 +109,13 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="cannot be used"):
             store.add([replace(stored[0], seed=99), replace(stored[0], seed=100, round=None)])  # type: ignore[arg-type]
         assert store.records() == stored
+
+
+def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
+    stored = _filled(tmp_path / "games.db")
+    with Store(tmp_path / "games.db", "tic_tac_toe") as store:
+        pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+        store._connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(ValueError, match="cannot be used: database or disk is full"):
+            store.add([replace(stored[0], seed=seed) for seed in range(10_000)])
+        assert store.records() == stored

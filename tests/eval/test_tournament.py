@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import multiprocessing
 import os
 import signal
 import sqlite3
@@ -24,8 +25,9 @@ from eval.arena import Fixture
 from eval.rating import rate
 from eval.records import Record, replay
 from eval.schedule import AdaptiveQueue, Calendar, FixedQueue, Schedule
-from eval.tournament import Plan, Progress, run
-from eval.workers import Crew, play_queue
+from eval.store import Store
+from eval.tournament import Plan, Progress, _Reader, run
+from eval.workers import Crew, _serve, play_queue
 from tests.eval import players
 from tests.eval.simulate import World
 
@@ -158,6 +160,31 @@ def test_workers_with_thousands_of_short_games_do_not_wait_for_each_other() -> N
     crew = Crew(game=game.spec, agents={0: "dice", 1: "first"}, loader=players.load_all, concurrent=1500)
     seeds = {record.seed for record in play_queue(crew, queue, 2)}
     assert len(seeds) == 4000
+
+
+def test_a_worker_that_dies_while_nobody_listens_is_missed() -> None:
+    """Whoever sends to it next finds that it is gone."""
+    game = games.load("tic_tac_toe")
+    calendar = Calendar(game=game, identities={0: ("dice", ""), 1: ("first", "")}, seed=0, opening_plies=2)
+    ours, theirs = multiprocessing.Pipe()
+    theirs.close()
+    with pytest.raises(RuntimeError, match="a worker process died"):
+        next(_serve({ours: 0}, FixedQueue(calendar, Schedule.ROUND_ROBIN, 2, []), 1))
+
+
+def test_another_process_may_add_a_checkpoint_of_the_same_run(tmp_path: Path) -> None:
+    """Labels tell them apart from then on; games that were read before are counted as theirs all the same."""
+    run(PLAN, tmp_path / "games.db", loader=players.load_all)
+    with Store(tmp_path / "games.db", "tic_tac_toe") as store:
+        reader = _Reader(store, [1, 2, 3], None, 0.0)
+        known = store.records()
+        before = reader.results(known)
+        store.agent("dice", "a" * 64)
+        after = reader.results(known)
+    assert [line.games for line in after.standings] == [line.games for line in before.standings]
+    assert {line.agent for line in before.standings} == {"dice", "first", "last"}
+    assert {line.agent for line in after.standings} == set(after.agents)
+    assert any("@" in label for label in after.agents)
 
 
 def test_errors_of_workers_arrive(tmp_path: Path) -> None:
