@@ -14,6 +14,7 @@ import numpy as np
 import games
 from games import Positions
 from games.rules import Game
+from hybrid.files import write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +118,7 @@ def loads(line: str) -> Record:
 
 def save(records: Iterable[Record], path: Path) -> None:
     """Write records as JSON lines, replacing `path` in one step."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text("".join(dumps(record) + "\n" for record in records), encoding="utf-8")
-    partial.replace(path)
+    write_atomically(path, "".join(f"{dumps(record)}\n" for record in records).encode())
 
 
 def load(path: Path) -> list[Record]:

@@ -20,8 +20,9 @@ from typing import Any, get_args
 
 import numpy as np
 
-from hybrid.checkpoint import Checkpoint, write_atomically
+from hybrid.checkpoint import Checkpoint
 from hybrid.evaluate import Precision, load_runtime
+from hybrid.files import write_atomically
 from hybrid.runtime import Backend, Runtime
 from hybrid.throughput import limit
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors.numpy import save as serialise
 
 from games import Game
 from games.load import BRIDGES, settings
+from hybrid.files import write_atomically
 from hybrid.network_config import NetworkConfig, NetworkShape, Ranges, Weights, check_ranges, check_weights
 
 FORMAT = 1
@@ -109,27 +109,6 @@ def find(path: str | os.PathLike[str]) -> Path:
 def path_of(run: str | os.PathLike[str], generation: int) -> Path:
     """Where the run folder `run` keeps the checkpoint of `generation`."""
     return Path(run, "checkpoints", f"{generation:06d}.safetensors")
-
-
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Replace the file at `path` by `content`, durably, or leave it as it was."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _parse(path: Path, header: Any, weights: Weights) -> Checkpoint:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hybrid import checkpoint
+from hybrid.files import write_atomically
 
 FILE = "strength.json"
 FORMAT = 1
@@ -109,7 +110,7 @@ def file_of(file: Path) -> Path | None:
 def save(path: Path, strength: Strength) -> None:
     """Write a calibration, whole or not at all."""
     content = json.dumps({"format": FORMAT, **asdict(strength)}, indent=2, allow_nan=False)
-    checkpoint.write_atomically(path, f"{content}\n".encode())
+    write_atomically(path, f"{content}\n".encode())
 
 
 def load(path: str | Path) -> Strength:

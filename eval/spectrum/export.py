@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval.spectrum.findings import Finding, findings, front
 from eval.spectrum.survey import Spectrum
-from hybrid.checkpoint import write_atomically
+from hybrid.files import write_atomically
 from hybrid.strength import Strength
 
 if TYPE_CHECKING:

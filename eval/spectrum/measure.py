@@ -21,8 +21,9 @@ from eval.spectrum.design import Pool
 from eval.tournament import resolve
 from games import Game, Positions
 from games import load as load_game
-from hybrid import agents, checkpoint
+from hybrid import agents
 from hybrid.agent import Agent
+from hybrid.files import write_atomically
 
 Policies = npt.NDArray[np.float32]
 
@@ -96,7 +97,7 @@ def measure(
                 networks[generation] = _policies(game, pool.networks[generation], positions, seed)
             references = {generation: networks[generation] for generation in wanted}
             known[key] = _measure(game, concrete, positions, labelled, references, seed)
-            checkpoint.write_atomically(path, _written(known))
+            write_atomically(path, _written(known))
         found[spec] = known[key]
     progress(len(pool.agents), len(pool.agents))
     return found

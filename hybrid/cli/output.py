@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from hybrid.files import check_replaceable, is_device, write_atomically
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,13 +86,31 @@ def check_writable(path: Path, option: str = "--json") -> None:
     """Fail before the work rather than after it.
 
     Raises:
-        ValueError: `path` is a folder, or lies in no folder.
+        ValueError: `path` is a folder, lies in no folder, or holds a database, which no text shall replace.
         OSError: the folder cannot be written to.
     """
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError(f"{option} needs a file in an existing folder, got {str(path)!r}")
-    if not _is_device(path):
-        _replace(_scratch(path), None, "")
+    if path.is_file() and holds_database(path):
+        raise ValueError(f"{option} must not replace a database of games, got {str(path)!r}")
+    check_replaceable(path)
+
+
+def check_apart(files: Mapping[str, Path | None]) -> None:
+    """Raises ValueError where two options, by name, are to write to the same file."""
+    seen: dict[Path, str] = {}
+    for option, path in files.items():
+        if path is None or is_device(path):
+            continue
+        other = seen.setdefault(path.resolve(), option)
+        if other != option:
+            raise ValueError(f"{option} must be another file than {other}, got {str(path)!r}")
+
+
+def holds_database(path: Path) -> bool:
+    """Whether the file at `path` is one of SQLite's."""
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -101,31 +120,7 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as a whole or not at all; a device or pipe simply gets it."""
-    if _is_device(path):
-        path.write_text(text, encoding="utf-8")
-    else:
-        _replace(_scratch(path), path, text)
-
-
-def _is_device(path: Path) -> bool:
-    return path.exists() and not path.is_file()
-
-
-def _scratch(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}")
-
-
-def _replace(scratch: Path, path: Path | None, text: str) -> None:
-    """Write `text` to `scratch`, then move it to `path` or, without one, remove it again."""
-    try:
-        with scratch.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if path is not None:
-            scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    write_atomically(path, text.encode())
 
 
 def _finite(value: Any) -> Any:

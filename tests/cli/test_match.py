@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eval import records
+from eval.arena import play_fixtures
 from hybrid.cli.output import write_json
 from tests.cli.conftest import Hybrid, read
+from tests.hybrid.test_gtp_agent import command
 
 KEYS = ("score", "ci95", "elo", "wins", "draws", "losses", "games", "distinct_games")
 
@@ -53,6 +57,15 @@ def test_a_sequential_test_stops_when_it_knows(match: Any) -> None:
     assert better["sprt"] == {"elo0": 0, "elo1": 50, "alpha": 0.05, "beta": 0.05, "verdict": "better"}
     assert "Is the first agent 50 Elo better rather than 0" in better["out"]
     assert match(arguments[0], *arguments[:0:-1], *options)["sprt"]["verdict"] == "not better"
+
+
+def test_a_sequential_test_that_runs_out_of_games_says_so(match: Any, tmp_path: Path) -> None:
+    """A program that knows no chance has no more games with itself than there are openings: nine, from either seat."""
+    programs = [f"gtp?command={command('good', tmp_path / name)}" for name in ("one", "other")]
+    options = ("--opening-plies", 1, "--games", 400, "--concurrent", 20, "--sprt", "0,50")
+    result = match("tic_tac_toe", *programs, *options)
+    assert (result["sprt"]["verdict"], result["games"], result["distinct_games"]) == ("undecided", 40, 18)
+    assert "its last games all repeat earlier ones" in " ".join(result["out"].split())
 
 
 @pytest.mark.parametrize("value", ["20", "0,x", "20,0"])
@@ -110,3 +123,32 @@ def test_a_damaged_checkpoint_is_refused(hybrid: Hybrid, trained: Path, tmp_path
         path = tmp_path / f"{name}.safetensors"
         path.write_bytes(content)
         assert path.name in hybrid("match", "tic_tac_toe", path, "random").error
+
+
+def test_games_that_are_over_survive_an_interrupt(
+    hybrid: Hybrid, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> Iterator[records.Record]:
+        yield from itertools.islice(play_fixtures(*arguments, **options), 5)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("eval.match.play_fixtures", interrupted)
+    path = tmp_path / "games.jsonl"
+    ran = hybrid("match", "tic_tac_toe", "random", "random", "--games", 20, "--save", path)
+    assert ran.code == 130
+    assert "The 5 games that are over" in ran.out
+    assert len(records.load(path)) == 5
+
+
+def test_a_result_is_shown_before_its_games_are_written(hybrid: Hybrid) -> None:
+    ran = hybrid("match", "tic_tac_toe", "random", "random", "--games", 2, "--save", "/dev/full")
+    assert ran.code == 2
+    assert "2 of 2 games distinct" in " ".join(ran.out.split())
+    assert Path("/dev/full").is_char_device()
+
+
+def test_options_that_write_to_the_same_file_are_refused(hybrid: Hybrid, tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    ran = hybrid("match", "tic_tac_toe", "random", "random", "--save", path, "--json", path)
+    assert "--json must be another file than --save" in ran.error
+    assert not path.exists()

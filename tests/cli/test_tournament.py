@@ -194,7 +194,9 @@ def test_another_plan_does_not_enter_a_store(
         (["random", "mcts", "--games", "0"], ["--games", "0"]),
         (["random", "mcts", "--schedule", "swiss"], ["--schedule", "swiss", "gauntlet"]),
         (["random", "mcts", "--csv", "nowhere/games.csv"], ["--csv", "nowhere"]),
-        (["random", "mcts", "--pgn", "games.db"], ["--pgn", "store", "games.db"]),
+        (["random", "mcts", "--pgn", "games.db"], ["--pgn", "--store", "games.db"]),
+        (["random", "mcts", "--json", "games.db"], ["--json", "--store", "games.db"]),
+        (["random", "mcts", "--csv", "out", "--pgn", "out"], ["--pgn", "--csv", "'out'"]),
         (["random", "mcts", "--store", "nowhere/games.db"], ["nowhere"]),
     ],
 )
@@ -206,6 +208,16 @@ def test_a_mistake_is_one_line_and_makes_no_file(
     for name in named:
         assert name in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_file_replaces_a_store(hybrid: Hybrid, play: Any, tmp_path: Path) -> None:
+    play("--games", 2)
+    path = tmp_path / "games.db"
+    before = path.read_bytes()
+    for option in ("--json", "--csv"):
+        arguments = ("tic_tac_toe", "random", "mcts", "--store", tmp_path / "other.db", option, path)
+        assert f"{option} must not replace a database of games" in hybrid("tournament", *arguments).error
+    assert path.read_bytes() == before
 
 
 def test_a_lost_worker_is_one_line(hybrid: Hybrid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

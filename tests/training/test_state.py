@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import games
-from hybrid.checkpoint import write_atomically as write
+from hybrid.files import write_atomically as write
 from tests.training.test_replay import Payload, random_samples
 from training import state
 from training.config import Config, to_json

@@ -7,6 +7,8 @@ Scores, intervals and Elo differences are from the first agent's view: a win is 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
     from eval.match import Match
+    from eval.records import Record
     from eval.sprt import Sprt, Verdict
 
 
@@ -72,24 +75,50 @@ def run(
     rules = load_game(game)
     players, rng = load_all(agents, rules), np.random.default_rng(seed)
     verdict = None
-    with progress() as bar, warnings.catch_warnings():
+    finished: list[Record] = []
+    with progress() as bar, warnings.catch_warnings(), _kept(finished, save):
         warnings.simplefilter("ignore", UserWarning)  # the match's own caution is shown below
         task = bar.add_task(escape(f"{game}: {' against '.join(agents)}"), total=games)
-        told: Any = {"opening_plies": opening_plies, "progress": lambda record: bar.advance(task)}
+
+        def told(record: Record) -> None:
+            finished.append(record)
+            bar.advance(task)
+
+        options: Any = {"opening_plies": opening_plies, "progress": told}
         if test is None:
-            result = play(rules, players, games, rng, concurrent=concurrent, **told)
+            result = play(rules, players, games, rng, concurrent=concurrent, **options)
         else:
             batch = concurrent + concurrent % 2
-            verdict, result = sequential.run(rules, players, test, rng, max_games=games, batch=batch, **told)
-    if save is not None:
-        result.save(save)
+            verdict, result = sequential.run(rules, players, test, rng, max_games=games, batch=batch, **options)
     _show(result, agents)
     data = as_json(result, game, agents)
-    return Outcome(data if test is None or verdict is None else {**data, "sprt": _judged(test, verdict)})
+    if test is not None and verdict is not None:
+        data["sprt"] = _judged(test, verdict, result, games)
+    if save is not None:
+        result.save(save)
+    return Outcome(data)
 
 
-def _judged(test: Sprt, verdict: Verdict) -> dict[str, Any]:
-    """Print what a sequential test says; the same for `--json`."""
+@contextmanager
+def _kept(finished: list[Record], path: Path | None) -> Iterator[None]:
+    """Write the games that are over to `path`, if there is one, when Ctrl-C ends the match."""
+    from eval.match import Match
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if path is not None and finished:
+            Match.of(finished).save(path)
+            console().print(f"The {len(finished)} games that are over are in {escape(str(path))}.", soft_wrap=True)
+        raise
+
+
+def _judged(test: Sprt, verdict: Verdict, result: Match, most: int) -> dict[str, Any]:
+    """Print what a sequential test of at most so many games says; the same for `--json`."""
+    from eval import sprt
+
+    if verdict is sprt.Verdict.UNDECIDED and len(result.games) < most:
+        console().print(f"[yellow]caution:[/yellow] {sprt.exhausted(result)}")
     asked = f"{test.elo1:g} Elo better rather than {test.elo0:g}"
     console().print(f"Is the first agent {asked}, with errors of {test.alpha:.0%}? [bold]{verdict.value}[/bold]")
     return {**vars(test), "verdict": verdict.value}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from hybrid.cli.output import Outcome, check_writable, console, file_stem, write_text
+from hybrid.cli.output import Outcome, check_apart, check_writable, console, file_stem, write_text
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -144,8 +144,7 @@ def _prepare(plan: Plan, store: Path | None, exports: dict[str, Path | None]) ->
     for option, file in exports.items():
         if file is not None:
             check_writable(file, option)
-            if file.absolute() == path.absolute():
-                raise ValueError(f"{option} must be another file than the store, got {str(file)!r}")
+    check_apart({"--store": path, **exports})
     load_all(plan.agents, load_game(plan.game))
     if store is None:
         path.parent.mkdir(exist_ok=True)

@@ -132,7 +132,7 @@ def _gain_as_json(dial: float, elo: tuple[float, float, float], match: Any) -> d
 def _draw(tuning: Tuning, place: Place) -> None:
     """Write the curve, and what TensorBoard shows."""
     from eval.tuning.curve import curve, png
-    from hybrid.checkpoint import write_atomically
+    from hybrid.files import write_atomically
     from training.tensorboard_results import write_tuning
 
     plan = tuning.plan

@@ -1,0 +1,55 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Replace the file at `path` by `content`, durably, or leave it as it was; a device or pipe simply gets it.
+
+    Folders that are missing are made. Raises OSError.
+    """
+    path = Path(path)
+    if is_device(path):
+        path.write_bytes(content)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = _scratch(path)
+    try:
+        with scratch.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+    flush(path.parent)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raises OSError where `write_atomically` could not make a file at `path`; the folder must exist."""
+    if not is_device(path):
+        scratch = _scratch(path)
+        scratch.touch()
+        scratch.unlink()
+
+
+def is_device(path: Path) -> bool:
+    """Whether something else than a file is at `path`."""
+    return path.exists() and not path.is_file()
+
+
+def flush(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _scratch(path: Path) -> Path:
+    """Where this process writes what shall be at `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}")
