@@ -18,7 +18,6 @@ import itertools
 import types as python_types
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,9 +81,9 @@ def type_of(value: Any) -> Any:
 
 
 def fingerprint(function: Callable[..., Any]) -> str:
-    """A hash of a function's code and, recursively, of the globals and closure values that it refers to."""
+    """A hash of a function's code and, recursively, of the defaults, globals and closure values that it refers to."""
     digest = hashlib.sha256()
-    _update(digest, function, set())
+    _update(digest, function, set(), {})
     return digest.hexdigest()
 
 
@@ -115,39 +114,70 @@ def _symbols_from(number: int) -> Iterator[None]:
             FunctionIdentity._unique_ids = before
 
 
-def _update(digest: Any, value: Any, seen: set[int]) -> None:
-    """Feed what determines the compiled form of `value` to `digest`."""
+def _update(digest: Any, value: Any, names: set[str], seen: dict[int, int]) -> None:
+    """Feed what determines the compiled form of `value`, to which code with these `names` refers, to `digest`.
+
+    `seen` numbers the functions and modules that were fed before.
+    """
     if isinstance(value, Dispatcher):
         value = value.py_func
-    if isinstance(value, python_types.FunctionType):
+    if isinstance(value, python_types.FunctionType | python_types.ModuleType):
         if id(value) in seen:
+            _feed(digest, "again", seen[id(value)])
             return
-        seen.add(id(value))
-        digest.update(str(value.__module__).encode())  # compiled code can be loaded only where its modules can
-        _update_code(digest, value.__code__)
-        for cell in value.__closure__ or ():
-            _update(digest, cell.cell_contents, seen)
-        for name in sorted(_names(value.__code__)):
-            if name in value.__globals__:
-                _update(digest, value.__globals__[name], seen)
-    elif isinstance(value, np.ndarray):
-        digest.update(repr((value.dtype, value.shape)).encode() + value.tobytes())
+        seen[id(value)] = len(seen)
+    if isinstance(value, python_types.FunctionType):
+        _update_function(digest, value, seen)
     elif isinstance(value, python_types.ModuleType):
-        source = getattr(value, "__file__", None)
-        if source and "site-packages" not in source and "lib/python" not in source:
-            digest.update(Path(source).read_bytes())
+        _feed(digest, "module", value.__name__)
+        if not _foreign(value):
+            for name in sorted(names & vars(value).keys()):
+                _feed(digest, "attribute", name)
+                _update(digest, vars(value)[name], names, seen)
+    elif isinstance(value, np.ndarray):
+        _feed(digest, "array", (value.dtype, value.shape, value.tobytes()))
+    elif isinstance(value, tuple | list):
+        _feed(digest, type(value).__name__, len(value))
+        for item in value:
+            _update(digest, item, names, seen)
     else:
-        digest.update(repr(value).encode())
+        _feed(digest, type(value).__name__, value)
+
+
+def _update_function(digest: Any, function: python_types.FunctionType, seen: dict[int, int]) -> None:
+    """Feed a function's code and all that it refers to, each value after the name by which it is known."""
+    _feed(digest, "function", function.__module__)  # compiled code can be loaded only where its modules can
+    _update_code(digest, function.__code__)
+    names = _names(function.__code__)
+    values = dict(enumerate(function.__defaults__ or ())) | (function.__kwdefaults__ or {})
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    known = {name: function.__globals__[name] for name in sorted(names & function.__globals__.keys())}
+    for name, value in (*values.items(), *((name, cell.cell_contents) for name, cell in cells.items()), *known.items()):
+        _feed(digest, "name", name)
+        _update(digest, value, names, seen)
 
 
 def _update_code(digest: Any, code: python_types.CodeType) -> None:
     """Feed a code object's instructions, names and constants (nested functions included) to `digest`."""
-    digest.update(code.co_code + repr((code.co_names, code.co_varnames, code.co_freevars)).encode())
+    _feed(digest, "code", (code.co_code, code.co_names, code.co_varnames, code.co_freevars, len(code.co_consts)))
     for constant in code.co_consts:
         if isinstance(constant, python_types.CodeType):
             _update_code(digest, constant)
         else:
-            digest.update(repr(constant).encode())
+            _feed(digest, type(constant).__name__, constant)
+
+
+def _feed(digest: Any, kind: str, value: Any) -> None:
+    """Feed one value. How long it is comes first, so that values side by side cannot be taken for others."""
+    content = f"{kind} {value!r}".encode()
+    digest.update(f"{len(content)}:".encode() + content)
+
+
+def _foreign(module: python_types.ModuleType) -> bool:
+    """Whether a module is another project's: what it does changes with its version, which numba's own key tells."""
+    source = getattr(module, "__file__", None) or "lib/python"
+    own = module.__name__.partition(".")[0] in ("games", "hybrid")
+    return not own and ("site-packages" in source or "lib/python" in source)
 
 
 def _names(code: python_types.CodeType) -> set[str]:

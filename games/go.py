@@ -112,7 +112,7 @@ def make(size: int = 9, komi: float = 7.5, max_plies: int = 0) -> LiftedGame:
     """The game on `size` x `size` points (2 to 19), `komi` in halves of a point."""
     boards.check_size("size", size, 2, 19)
     boards.check_size("max_plies", max_plies, 0, 2000)
-    if komi * 2 != round(komi * 2):
+    if not math.isfinite(komi) or komi * 2 != round(komi * 2):
         raise ValueError(f"komi must be a multiple of 0.5, got {komi}")
     n = size * size
     limit = max_plies or 2 * n
@@ -167,7 +167,7 @@ def make(size: int = 9, komi: float = 7.5, max_plies: int = 0) -> LiftedGame:
             stone = s.cells[cell] & STONE
             plane = 2 if stone == 0 else 0 if stone == s.to_play + 1 else 1
             planes[plane, cell // size, cell % size] = not mask[cell]
-        planes[3] = s.passes
+        planes[3] = s.passes == 1
         planes[4] = s.to_play
 
     def transform(s: Any, k: int, t: Any) -> None:
@@ -188,6 +188,8 @@ def make(size: int = 9, komi: float = 7.5, max_plies: int = 0) -> LiftedGame:
         try:
             passes, seen = int(words[1]), [int(digit) for digit in words[3]]
             history = np.frombuffer(bytes.fromhex(words[5]), np.uint16).reshape(ply + 1, 8)
+            if not 0 <= passes <= 2 or max(seen) > 3:
+                raise ValueError(f"passes must be 0 to 2 and each digit of seen 0 to 3, got {words[1]} and {words[3]}")
             s.cells[:] = cells | np.array(seen) << 2
             s.history[: ply + 1] = history
         except (ValueError, IndexError) as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from numba import boolean, float32, float64, from_dtype, int64, types, uint64, v
 from games import kernels, text
 from games.compile import compiled, kernel
 from games.game import Positions
+
+_Whole = TypeVar("_Whole", bound="np.integer[Any]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ class LiftedGame:
 
     def step(self, positions: Positions, actions: npt.ArrayLike) -> Positions:
         positions = self.checked(positions)
-        actions = np.ascontiguousarray(actions, np.int64)
+        actions = _whole("actions", actions, np.int64)
         if actions.shape != positions.shape:
             raise ValueError(f"actions must have shape {positions.shape}, one for each position, got {actions.shape}")
         out = np.empty_like(positions)
@@ -96,7 +98,10 @@ class LiftedGame:
 
     def transform(self, positions: Positions, symmetries: npt.ArrayLike) -> Positions:
         positions = self.checked(positions)
-        indices = np.ascontiguousarray(np.broadcast_to(symmetries, positions.shape), np.int64)
+        indices = _whole("symmetries", symmetries, np.int64)
+        if indices.shape not in ((1,), positions.shape):
+            raise ValueError(f"symmetries must be one, or have shape {positions.shape}, got {indices.shape}")
+        indices = np.ascontiguousarray(np.broadcast_to(indices, positions.shape))
         if len(indices) and not 0 <= indices.min() <= indices.max() < len(self.action_symmetries):
             raise ValueError(f"symmetries must be in [0, {len(self.action_symmetries)}), got {indices}")
         out = positions.copy()
@@ -108,7 +113,7 @@ class LiftedGame:
         self, positions: Positions, seeds: npt.NDArray[np.uint64]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         positions = self.checked(positions)
-        seeds = np.ascontiguousarray(seeds, np.uint64)
+        seeds = _whole("seeds", seeds, np.uint64)
         if seeds.shape != positions.shape:
             raise ValueError(f"seeds must have shape {positions.shape}, one for each position, got {seeds.shape}")
         returns = np.empty((len(positions), self.players), np.float32)
@@ -119,7 +124,13 @@ class LiftedGame:
         return returns, plies
 
     def perft(self, position: Positions, depth: int) -> tuple[list[int], list[int]]:
-        """Count move sequences from `position` `[1]` by length, 0 to `depth`: all, and those that end the game."""
+        """Count move sequences from `position` `[1]` by length, 0 to `depth`: all, and those that end the game.
+
+        Raises:
+            ValueError: the depth is negative.
+        """
+        if depth < 0:
+            raise ValueError(f"depth must be at least 0, got {depth}")
         path = np.repeat(self.checked(position), depth + 1)
         counts = np.zeros((2, depth + 1), np.int64)
         self._perft(path, np.zeros((depth + 1, self.num_actions), np.bool_), counts[0], counts[1])
@@ -217,3 +228,13 @@ class LiftedGame:
     def _perft(self) -> Callable[..., None]:
         signature = void(self.records, boolean[:, ::1], int64[::1], int64[::1])
         return kernel(kernels.perft_factory, signature, self.rule("play"), self.rule("legal"))
+
+
+def _whole(name: str, values: npt.ArrayLike, kind: type[_Whole]) -> npt.NDArray[_Whole]:
+    """`values` as contiguous whole numbers of this kind. Raises ValueError where they are none, or negative seeds."""
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in "biu":
+        raise ValueError(f"{name} must be whole numbers, got {array.dtype}")
+    if kind is np.uint64 and array.dtype.kind == "i" and (array < 0).any():
+        raise ValueError(f"{name} must not be negative, got {array.min()}")
+    return np.ascontiguousarray(array, kind)

@@ -84,6 +84,8 @@ def bridge(name: str) -> ReplayedGame:
         players=game.num_players(),
         num_actions=game.num_distinct_actions(),
         observation_shape=(shape[0] + game.num_players(), shape[1], shape[2]),
-        zero_sum=game.num_players() == 2 and kind.utility == pyspiel.GameType.Utility.ZERO_SUM,
+        zero_sum=game.num_players() == 2
+        and kind.utility == pyspiel.GameType.Utility.ZERO_SUM
+        and (game.min_utility(), game.max_utility()) == (-1.0, 1.0),
         max_plies=game.max_game_length(),
     )

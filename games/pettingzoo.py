@@ -140,6 +140,8 @@ def _make(name: str) -> AECEnv[Any, Any, Any]:
     base, _, options = name.partition("(")
     try:
         call = cast("ast.Call", ast.parse(f"f({options}" if options else "f()", mode="eval").body)
+        if call.args or not all(word.arg for word in call.keywords):
+            raise ValueError("its options must be written name=value")
         arguments = {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
         if ":" in base:
             module, _, factory = base.partition(":")

@@ -122,7 +122,7 @@ class GameEnv(AECEnv[str, Any, Any], EzPickle):  # type: ignore[misc]
         return not isinstance(self.game, ReplayedGame)
 
     def _binary(self) -> bool:
-        """Whether observations hold only 0 and 1, as all of this package's do."""
+        """Whether observations hold only 0 and 1, as those of most games here do, in some random games."""
         positions = self.game.initial(8)
         seen = [self.game.observe(positions)]
         rng = np.random.default_rng(0)

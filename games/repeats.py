@@ -70,7 +70,7 @@ def replay(sample: Sample) -> str:
     rows = np.random.default_rng(sample.seed).permutation(len(sample.before))[:20]
     for position in np.concatenate((sample.before[rows], sample.last[:5])):
         facts, one = game.oracle.replayed(moves_of(position)), position[None]
-        header = (facts.to_play, facts.terminal, facts.returns)
+        header = (facts.to_play, facts.terminal, tuple(np.array(facts.returns, np.float32).tolist()))
         kept = (int(position["to_play"]), bool(position["terminal"]), tuple(position["returns"].tolist()))
         require(header == kept, f"a replay says {header}, the position says {kept}:\n{game.render(position)}")
         require(np.array_equal(facts.legal, game.legal_actions(one)[0]), "a replay leads to other legal actions")

@@ -88,7 +88,10 @@ def divergence(policy: npt.NDArray[np.float32], reference: npt.NDArray[np.float3
 
 def require_movers(game: Game, positions: Positions) -> None:
     """Raises ValueError unless it is a player's turn in each of `positions` `[B]`."""
-    if positions["terminal"].any():
-        raise ValueError("positions must not be terminal: there is nothing to decide")
-    if (positions["to_play"] >= game.players).any():
-        raise ValueError("positions must not be chance nodes: there is nothing to decide")
+    for what, wrong in (
+        ("terminal", positions["terminal"] != 0),
+        ("chance nodes", positions["to_play"] >= game.players),
+    ):
+        if wrong.any():
+            rows = np.flatnonzero(wrong).tolist()
+            raise ValueError(f"positions must not be {what}: there is nothing to decide, got such in rows {rows[:10]}")

@@ -6,7 +6,6 @@ values), `tree` (the compiled steps of the search), `rules`, `proofs` (alpha-bet
 
 from __future__ import annotations
 
-import copy
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -97,7 +96,8 @@ def profile(
 
 def timed_rules(game: Game, clock: Clock) -> Game:
     """A copy of `game` whose rules are timed; observations are the evaluator's part."""
-    rules = copy.copy(game)
+    rules = object.__new__(type(game))
+    vars(rules).update(vars(game))
     for name in ("step", "legal_actions", "rollout", "chance"):
         object.__setattr__(rules, name, clock.around("rules", getattr(game, name)))
     return rules

@@ -50,6 +50,23 @@ def test_our_games_pass_pettingzoos_tests(spec: str) -> None:
     render_test(make)
 
 
+def test_observations_of_go_stay_in_their_space_to_the_end() -> None:
+    table = env("go:size=5")
+    table.reset(seed=0)
+    for _ in range(2):
+        table.step(25)
+    observation = table.observe("player_0")
+    assert table.terminations["player_0"]
+    assert table.observation_space("player_0").contains(observation)
+    assert table.observation_space("player_0")["observation"].high.max() == 1
+
+
+def test_shared_margins_are_not_zero_sum_as_it_is_meant_here() -> None:
+    game = games.load("openspiel:dots_and_boxes(num_rows=1,num_cols=3,utility_margin=true)")
+    assert not game.zero_sum
+    assert all(line.ok for line in check(game, games=10))
+
+
 def test_an_environment_follows_the_game() -> None:
     table = env("connect_four", render_mode="rgb_array")
     table.reset(seed=0)
@@ -263,6 +280,7 @@ def test_bridged_games_are_pickled_by_spec() -> None:
         ("openspiel:matrix_rps", "matrix_rps"),
         ("openspiel:no_such_game", "OpenSpiel cannot load 'no_such_game'"),
         ("pettingzoo:rps_v2", "hidden"),
+        ("pettingzoo:go_v5(5)", "options must be written name=value"),
         ("pettingzoo:no_such_env_v0", "PettingZoo cannot make 'no_such_env_v0'"),
         ("pettingzoo:no_such_module:env", "PettingZoo cannot make 'no_such_module:env'"),
     ],

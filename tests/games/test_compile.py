@@ -143,6 +143,43 @@ def test_fingerprints_see_constants_closures_and_helpers() -> None:
     assert rule(1.0, [1, 2], one) == prints[0]
 
 
+def test_fingerprints_take_no_values_for_others() -> None:
+    """Neither two numbers side by side, nor defaults, nor lists of helpers."""
+
+    def rule(m: int, n: int, k: int = 0, helpers: tuple[object, ...] = ()) -> str:
+        def play(x: int, step: int = k) -> int:
+            return x * m + n + step + len(helpers)
+
+        return fingerprint(play)
+
+    def one() -> int:
+        return 11112
+
+    def other() -> int:
+        return 11122
+
+    prints = [rule(22, 2), rule(2, 22), rule(2, 2, 2), rule(2, 2, 22), rule(2, 2, 2, (one,)), rule(2, 2, 2, (other,))]
+    assert len(set(prints)) == len(prints)
+    assert rule(2, 22) == prints[1]
+
+
+def test_boards_of_swapped_sides_keep_their_own_rules(tmp_path: Path) -> None:
+    """Five stones in a line are one on the board that is so long, and the cells 0 to 4 are none on the narrow one."""
+    code = """
+import games
+for spec in ("mnk:m=22,n=2,k=5", "mnk:m=2,n=22,k=5"):
+    game = games.load(spec)
+    for line, between in (((0, 1, 2, 3, 4), 30), ((0, 2, 4, 6, 8), 31)):
+        position = game.initial()
+        for i, cell in enumerate(line):
+            position = game.step(position, [cell])
+            if i < 4:
+                position = game.step(position, [between + 2 * i])
+        print(int(position["terminal"][0]), end="")
+"""
+    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == run(code, NUMBA_DISABLE_JIT="1") == "1001"
+
+
 @pytest.mark.parametrize("spec", ["connect_four", "go:size=4", "hex:size=4,swap=True", "breakthrough:rows=5,columns=4"])
 def test_rules_run_as_plain_python(spec: str) -> None:
     code = f"from games.sampling import digest; print(digest({spec!r}, 3))"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import games
+from games.rules import LiftedGame
 from games.sampling import play
 
 SPECS = (
@@ -98,3 +99,34 @@ def test_othello_begins_with_its_four_moves() -> None:
     game = games.load("othello")
     legal = np.flatnonzero(game.legal_actions(game.initial())[0])
     assert [game.action_name(int(action)) for action in legal] == ["d3", "c4", "f5", "e6"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "old", "new", "message"),
+    [
+        ("go:size=3", "passes 0", "passes 256", "passes must be 0 to 2"),
+        ("go:size=3", "seen 0", "seen 9", "each digit of seen 0 to 3, got 0 and 9"),
+        ("pig:target=10", "X to play", "Y to play", "Y to play does not fit a game of 2 players"),
+        ("pig:target=10", "X 0", "X 12", "X to play does not fit a game of 2 players for 10 points"),
+    ],
+)
+def test_states_that_cannot_be_are_refused(spec: str, old: str, new: str, message: str) -> None:
+    game = games.load(spec)
+    shown = game.render(game.initial()[0])
+    assert old in shown
+    with pytest.raises(ValueError, match=message):
+        game.parse(shown.replace(old, new, 1))
+
+
+def test_rules_are_given_whole_numbers() -> None:
+    game = games.load("connect_four")
+    assert isinstance(game, LiftedGame)
+    start = game.initial(2)
+    with pytest.raises(ValueError, match="actions must be whole numbers, got float64"):
+        game.step(start, [1.7, 2.0])
+    with pytest.raises(ValueError, match="seeds must not be negative, got -1"):
+        game.rollout(start, np.array([-1, 3]))
+    with pytest.raises(ValueError, match=r"symmetries must be one, or have shape \(2,\), got \(3,\)"):
+        game.transform(start, [0, 1, 0])
+    with pytest.raises(ValueError, match="depth must be at least 0, got -1"):
+        game.perft(game.initial(), -1)

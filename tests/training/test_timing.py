@@ -65,6 +65,7 @@ def test_measured_games_are_the_same_games(tiny: Config) -> None:
     played, evaluations, parts = profile(game, agent, config, 3, 6)
     assert vars(kernels()) == steps
     assert (Prover.prove, Prover.proofs, Prover.values) == proofs
+    assert not {"step", "legal_actions", "rollout", "chance"} & vars(game).keys()
     evaluator = load_evaluator(game, agent, precision=config.precision)
     expected = list(play_games(game, evaluator, config, 3, 1, range(6)))
     assert fingerprint(played) == fingerprint(expected)
