@@ -57,7 +57,7 @@ def play_fixtures(
     fixtures: Iterable[Fixture | None],
     *,
     concurrent: int = 64,
-    memory: bool = True,
+    memory: bool = False,
 ) -> Iterator[Record]:
     """Play `fixtures` and yield each game as it ends.
 

@@ -14,8 +14,9 @@ import pytest
 import games
 from eval import openings, records
 from eval.arena import Fixture, play_fixtures
-from eval.match import Match, play, seatings
+from eval.match import Match, play, round_of, seatings
 from eval.records import Record
+from eval.workers import Crew
 from games.rules import LiftedGame, lift
 from hybrid import agents as agents_of
 from tests.eval import players
@@ -120,6 +121,19 @@ def test_search_agents_play_the_same_games_however_they_are_batched() -> None:
         agents = [agents_of.load(spec, game) for spec in ("mcts?simulations=30", "mcts?simulations=10")]
         found.append(_without_time(play(game, agents, 20, np.random.default_rng(0), concurrent=size)))
     assert found[0] == found[1]
+
+
+def test_workers_of_tournaments_play_as_matches_do() -> None:
+    """Nothing is remembered from move to move: a search has the budget that its spec says, and no more."""
+    game = games.load("connect_four")
+    specs = ("mcts?simulations=40", "mcts?simulations=60")
+    fixtures = [one for number in range(4) for one in round_of(game, number, (number,), 3)]
+    crew = Crew(game=game.spec, agents=dict(enumerate(specs)), loader=agents_of.load_all, concurrent=4)
+    agents = [agents_of.load(spec, game) for spec in specs]
+    afresh = [one.moves for one in play_fixtures(game, agents, fixtures, memory=False)]
+    remembering = [one.moves for one in play_fixtures(game, agents, fixtures, memory=True)]
+    assert sorted(one.moves for one in crew.load()(iter(fixtures))) == sorted(afresh)
+    assert sorted(afresh) != sorted(remembering)
 
 
 def test_deterministic_agents_without_openings_play_two_games_and_the_match_says_so() -> None:
