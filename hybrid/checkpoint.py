@@ -148,16 +148,29 @@ def _ranges(values: Any) -> Ranges | None:
 
 def _check_game(path: Path, checkpoint: Checkpoint, game: Game) -> None:
     """Raises ValueError unless the agent was made for `game` as it is."""
-    if _canonical(game.spec) != _canonical(checkpoint.game):
+    try:
+        same = _same(checkpoint.game, game.spec)
+    except ValueError as error:
+        raise ValueError(f"{path} is an agent for game {checkpoint.game!r}, which is not as it was: {error}") from error
+    if not same:
         raise ValueError(f"{path} is an agent for game {checkpoint.game!r}, not for {game.spec!r}")
     if (shape := NetworkShape.of(game)) != checkpoint.shape:
         raise ValueError(f"{path} is an agent for another version of {game.spec!r}: {checkpoint.shape}, not {shape}")
 
 
-def _canonical(spec: str) -> tuple[str, dict[str, str]]:
-    """A game spec with every option spelled out, so that equal games compare equal; another library's as it stands."""
-    name = spec.partition(":")[0]
-    if name in BRIDGES:
-        return spec, {}
-    options = {key: str(value) for key, value in settings(spec).items()}
-    return str(Path(name).resolve()) if name.endswith(".py") else name, options
+def _same(stored: str, spec: str) -> bool:
+    """Whether the spec in a checkpoint means the game with `spec`, defaults spelled out.
+
+    A game's own file counts by its name, wherever it lies. Only the one that `spec` names is ever read.
+    """
+    (stored_name, _, stored_options), (name, _, options) = stored.partition(":"), spec.partition(":")
+    if stored == spec or name in BRIDGES:
+        return stored == spec
+    if not (stored_name == name or (name.endswith(".py") and Path(stored_name).name == Path(name).name)):
+        return False
+    return _settings(name, stored_options) == _settings(name, options)
+
+
+def _settings(name: str, options: str) -> dict[str, str]:
+    """All options of the game `name`, those given and the defaults of the others."""
+    return {key: str(value) for key, value in settings(f"{name}:{options}" if options else name).items()}

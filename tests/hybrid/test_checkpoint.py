@@ -179,6 +179,30 @@ def test_pickles_are_refused_and_never_run(tmp_path: Path) -> None:
     assert mark.exists()
 
 
+def test_a_game_that_only_a_checkpoint_names_is_never_run(tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    (tmp_path / "evil.py").write_text(f"open({str(mark)!r}, 'w')")
+    checkpoint.save(tmp_path / "a", replace(agent(), game=str(tmp_path / "evil.py")))
+    with pytest.raises(ValueError, match=r"evil.py', not for 'connect_four'"):
+        checkpoint.load(tmp_path / "a", games.load("connect_four"))
+    assert not mark.exists()
+
+
+def test_an_agent_of_ones_own_game_may_be_read_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, options in (("home", "rows=6"), ("away", "rows=6"), ("changed", "lines=6")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine.py").write_text(
+            "from games import connect_four\n\n\n"
+            f"def make({options}):\n    return connect_four.make(rows={options.partition('=')[0]})\n"
+        )
+    monkeypatch.chdir(tmp_path / "home")
+    checkpoint.save(tmp_path / "a", replace(agent(), game="mine.py:rows=6"))
+    for spec in ("mine.py", "../away/mine.py:rows=6"):
+        assert checkpoint.load(tmp_path / "a", games.load(spec)).game == "mine.py:rows=6"
+    with pytest.raises(ValueError, match=r"a is an agent for game 'mine.py:rows=6', which is not as it was: .*rows"):
+        checkpoint.load(tmp_path / "a", games.load("../changed/mine.py"))
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.safetensors"
     checkpoint.save(path, agent(generation=1))
