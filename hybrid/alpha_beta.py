@@ -31,7 +31,7 @@ class Memory:
         """
         if not isinstance(game, LiftedGame) or not game.zero_sum:
             raise ValueError(
-                f"minimax needs a two-player zero-sum game with compiled rules (games.rules.lift), got {game}"
+                f"minimax needs a two-player zero-sum game with compiled rules (games.rules.lift), got {game.spec!r}"
             )
         if game.stochastic:
             raise ValueError(f"minimax needs a game without chance, got {game.spec!r}")
@@ -58,7 +58,8 @@ class Memory:
         """Start afresh: what was found before no longer counts, and `seed` numbers the rollouts to come."""
         control = self.control
         control.generation = control.generation % (transposition.GENERATIONS - 1) + 1
-        control.salt = (int(control.salt) + 0x9E3779B97F4A7C15) % 2**64
+        if control.generation == 1:
+            self._table["tag"] = 0
         control.seed = seed
         self._history[:] = 0
         self._killers[:] = -1

@@ -1,8 +1,8 @@
 """Which runtime is fastest on this machine: measured once, and remembered in the user's cache.
 
 A choice is remembered for one processor, the versions of the runtimes, a network's shape, a precision, a batch size and
-a number of workers. Runtimes whose rows depend on the rest of their batch are never chosen: with them no game would be
-the same in other company.
+a number of workers. Of several runtimes those whose rows depend on the rest of their batch are not chosen: with them no
+game would be the same in other company. Where there is no other, that is how it is.
 """
 
 from __future__ import annotations

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+MOST = 1_000_000_000
+"""Simulations that a move may have: no tree of as many fits into any memory."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dial:
@@ -23,8 +26,8 @@ class Dial:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.simulations, int) or self.simulations < 0:
-            raise ValueError(f"simulations must be a whole number, at least 0, got {self.simulations!r}")
+        if not isinstance(self.simulations, int) or not 0 <= self.simulations <= MOST:
+            raise ValueError(f"simulations must be a whole number from 0 to {MOST:,}, got {self.simulations!r}")
         for name, weight in (("prior_weight", self.prior_weight), ("value_weight", self.value_weight)):
             if not 0.0 <= weight <= 1.0:
                 raise ValueError(f"{name} must be between 0 and 1, got {weight}")

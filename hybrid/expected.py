@@ -78,7 +78,7 @@ class ExpectedValueSolver:
             if listed > self._max_positions:
                 raise ValueError(
                     f"a position of {self._game.spec!r} at ply {int(positions['ply'].min())} is too hard for "
-                    f"exhaustion: more than max_positions={self._max_positions:,} can follow"
+                    f"exhaustion: with what is remembered, more than max_positions={self._max_positions:,} can follow"
                 )
             _, _, children = self._moves(layers[-1])
             pending = _distinct(np.concatenate((pending[~first], children[np.isnan(self._lookup(children))])))

@@ -47,7 +47,7 @@ CONTROL = np.dtype(
     (
         np.record,
         [
-            *((name, "u8") for name in ("seed", "salt")),
+            ("seed", "u8"),
             *((name, "i8") for name in ("generation", "depth", "distance", "rollouts", "forcing")),
             *((name, "i8") for name in ("level", "arrived", "value", "resolved", "chance", "nodes", "plies")),
         ],
@@ -180,7 +180,7 @@ def arrival_factory(
         if confine(s, frame, control):
             control.resolved = 1
             return True
-        frame.key = position_key(words, control.salt)
+        frame.key = position_key(words)
         if depth == 0:
             control.value = estimate(s, frame.key, mask, scratch, control)
             return True

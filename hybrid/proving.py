@@ -24,8 +24,8 @@ _PER_SIMULATION, _PER_SECOND = 150, 1_000_000
 """Positions that alpha-beta may visit at a root: in Connect Four they take about a fifth of the time."""
 _SHARE = 0.25
 """Share of a move's time that each of the two proofs of its root may take, where the time is given."""
-_TRIED = 200
-"""Positions that tell first how fast they are visited."""
+_TRIED = 1000
+"""Positions that tell how fast they are visited; a root that is proven by fewer does not."""
 
 
 def usual_leaf_nodes(game: Game) -> int:
@@ -100,16 +100,19 @@ class RootProofs:
         if self._seconds is not None:
             if not self._pace:
                 self._timed(prover, positions, _TRIED)
-            nodes = min(nodes, max(1, int(_SHARE * self._seconds / self._pace)))
+            # Where that proved it already, the same will do so again.
+            most = int(_SHARE * self._seconds / self._pace) if self._pace else _TRIED
+            nodes = min(nodes, max(1, most))
         return self._timed(prover, positions, nodes)
 
     def _timed(
         self, prover: Prover, positions: Positions, nodes: int
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """`Prover.proofs` of `positions` `[R]`, which tells the seconds that a node takes."""
+        """`Prover.proofs` of `positions` `[R]`, which tells the seconds that a node takes if there are many."""
         start = time.perf_counter()
         found = prover.proofs(positions, nodes)
-        self._pace = (time.perf_counter() - start) / max(1, prover.nodes)
+        if prover.nodes >= _TRIED:
+            self._pace = (time.perf_counter() - start) / prover.nodes
         return found
 
     def enter(self, tree: Tree, rows: npt.NDArray[np.int64]) -> None:

@@ -72,6 +72,9 @@ class Search:
             raise ValueError(f"max_nodes must be at least {self._nodes + 1} in {game.spec!r}, got {config.max_nodes}")
         knows_nothing = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
         bounded = self.evaluator is not None and config.max_evaluations > 0
+        # Images of the root are evaluations too: where there are not enough, it is judged as it is.
+        few = 0 < config.max_evaluations <= len(game.action_symmetries)
+        self._symmetric = config.symmetric and not few
         self._prove = leaf_prover(game, config.leaf_nodes)
         seconds = config.dial.seconds
         self._roots = RootProofs(game, config.root_nodes, rows, seconds) if config.root_nodes else None
@@ -202,7 +205,7 @@ class Search:
             unsolved=unsolved,
             simulations=simulations[unsolved],
             positions=positions,
-            asked=with_images(self.game, positions, leaves[unsolved]) if self.config.symmetric else positions,
+            asked=with_images(self.game, positions, leaves[unsolved]) if self._symmetric else positions,
         )
 
     def ascend(self, leaves: Leaves, judged: Judged | None) -> None:

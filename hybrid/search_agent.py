@@ -70,6 +70,8 @@ class SearchAgent:
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
         """See `Agent.decide`. With a time budget, rows are decided one after another, each with the whole budget."""
+        if not len(positions):
+            raise ValueError("positions must be at least one to decide, got none")
         if self._time is None:
             return finish([self.deciding(positions, seeds, games)], self.evaluator)[0]
         require_movers(self.game, positions)
@@ -134,18 +136,21 @@ class SearchAgent:
     def _decide_timed(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None, budget: float
     ) -> Decisions:
-        """Search one position after another, each for `budget` seconds."""
-        rows = self._assign(len(positions), games)
-        search = self._ready(len(positions))
+        """Search one position after another, each for `budget` seconds; without `games` all in the same row."""
+        count = len(positions)
+        rows = np.repeat(self._assign(1, None), count) if games is None else self._assign(count, games)
+        search = self._ready(1 if games is None else count)
         if not self._warm:
             # Loading or compiling the kernels is no part of anybody's time to think.
             brief = replace(self.config, root_nodes=min(self.config.root_nodes, 100))
             Search(self.game, self.evaluator, brief, 1).try_out(positions[:1])
             self._warm = True
         decided = []
-        for index in range(len(positions)):
+        for index in range(count):
             start = time.perf_counter()
             one = slice(index, index + 1)
+            if games is None:
+                search.clear(rows[one])
             search.begin(rows[one], positions[one], seeds[one])
             search.run(until=start + budget)
             decisions = search.decisions(rows[one])

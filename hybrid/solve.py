@@ -48,7 +48,7 @@ class Solver(Protocol):
 
 
 def solver(game: Game) -> Solver:
-    """The exact solver for `game`: the engine for Connect Four on 6 x 7, exhaustion for every other game.
+    """The exact solver for `game`: the engine for Connect Four on 6 x 7, else exhaustion, with chance by expectation.
 
     Raises:
         ValueError: no solver can exist for it, or the engine is not installed.

@@ -119,12 +119,16 @@ def _workers(
         for _, theirs in pairs:
             theirs.close()
         for ours, _ in pairs:
-            ours.recv()
+            try:
+                ours.recv()
+            except EOFError:
+                raise ChildProcessError("a process that was to measure the network died while it loaded it") from None
         yield [ours for ours, _ in pairs]
     finally:
         for process in processes:
-            process.terminate()
-            process.join()
+            if process.pid is not None:
+                process.terminate()
+                process.join()
 
 
 def _serve(pipe: Connection, checkpoint: Checkpoint, backend: Backend, precision: Precision, threads: int) -> None:

@@ -23,9 +23,9 @@ ENTRY = np.dtype((np.record, [("key", "u8"), ("value", "i4"), ("move", "i2"), ("
 
 
 @njit
-def position_key(words: Any, salt: Any) -> Any:
+def position_key(words: Any) -> Any:
     """A 64-bit hash of a position's bytes, `words` `[W]`."""
-    key = salt
+    key = np.uint64(0)
     for i in range(words.shape[0]):
         key = mix(key ^ words[i])
     return key
@@ -60,7 +60,6 @@ def remember(table: Any, frame: Any, generation: Any, depth: Any, bound: Any) ->
 def renew(table: Any, killers: Any, history: Any, control: Any) -> None:
     """Start afresh, and always in the same way: nothing that was searched before has any influence."""
     control.generation = control.generation % (GENERATIONS - 1) + 1
-    control.salt = 0
     control.seed = 0
     if control.generation == 1:
         for slot in range(table.shape[0]):

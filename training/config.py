@@ -158,6 +158,10 @@ class LaterConfig:
             raise ValueError(f"after must be at least 1 where {', '.join(changes)} are to change, got 0")
 
 
+MOST_WORKERS = 500
+"""Processes that may play."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """One training run.
@@ -186,8 +190,8 @@ class Config:
     def __post_init__(self) -> None:
         at_least(self, 1, "generations")
         at_least(self, 0, "workers", "seed")
-        if self.workers > 500:
-            raise ValueError(f"workers must be at most 500, got {self.workers}")
+        if self.workers > MOST_WORKERS:
+            raise ValueError(f"workers must be at most {MOST_WORKERS}, got {self.workers}")
         if self.late(self.generations):
             if self.later.rate < self.learner.final_share:
                 least = self.learner.final_share

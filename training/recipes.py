@@ -12,7 +12,7 @@ import numpy as np
 from games import Game, LiftedGame
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
-from training.config import Config, EvaluationConfig, LaterConfig, LearnerConfig, ReplayConfig
+from training.config import MOST_WORKERS, Config, EvaluationConfig, LaterConfig, LearnerConfig, ReplayConfig
 from training.selfplay_config import SelfPlayConfig
 
 
@@ -93,7 +93,7 @@ def _sized(
     provable = isinstance(game, LiftedGame) and game.zero_sum and not game.stochastic
     return Config(
         generations=generations,
-        workers=usable_cores(),
+        workers=min(usable_cores(), MOST_WORKERS),
         self_play=SelfPlayConfig(
             dial=Dial(simulations=simulations),
             full_fraction=1.0,

@@ -102,10 +102,7 @@ class Replay:
         Raises:
             ValueError: the samples are another game's, or hold numbers that nothing can be learned from.
         """
-        if samples.dtype != self._ring.dtype or samples.ndim != 1:
-            raise ValueError(f"samples must be records of {self._game.spec}, got {samples.dtype}")
-        if not all(np.isfinite(samples[name]).all() for name in ("policy", "outcome", "value", "weight")):
-            raise ValueError("samples must be finite numbers")
+        self._check(samples)
         samples = samples[-len(self._ring) :]
         places = (self._next + np.arange(len(samples))) % len(self._ring)
         self._ring[places] = samples
@@ -137,6 +134,13 @@ class Replay:
         """Mean age of the samples in generations; 0 when empty."""
         return float(generation - self._ring["generation"][: self._size].mean()) if self._size else 0.0
 
+    def _check(self, samples: Samples) -> None:
+        """Raises ValueError for what is no sample of this game, or cannot be learned from."""
+        if samples.dtype != self._ring.dtype or samples.ndim != 1:
+            raise ValueError(f"samples must be records of {self._game.spec}, got {samples.dtype}")
+        if not all(np.isfinite(samples[name]).all() for name in ("policy", "outcome", "value", "weight")):
+            raise ValueError("samples must be finite numbers")
+
     def save(self, path: Path) -> None:
         """Write the samples to `path` in numpy's own format, oldest first."""
         with path.open("wb") as file:
@@ -149,7 +153,11 @@ class Replay:
                 samples: Any = np.lib.format.read_array(file, allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(f"{path} is not a replay: {error}") from error
-        if samples.dtype != self._ring.dtype or samples.ndim != 1 or len(samples) > len(self._ring):
+        try:
+            self._check(samples)
+        except ValueError as error:
+            raise ValueError(f"{path} is not a replay of {self._game.spec}: {error}") from error
+        if len(samples) > len(self._ring):
             raise ValueError(f"{path} is not a replay of {self._game.spec} with {len(self._ring)} positions")
         self._next = self._size = 0
         self.insert(samples)

@@ -55,6 +55,8 @@ def make(game: Game, fastest: bool = False) -> PerfectAgent:
     """Spec `perfect`, or `perfect?fastest=true` to win as fast and lose as slowly as possible.
 
     Raises:
-        ValueError: there is no solver for the game; see `hybrid.solve.solver`.
+        ValueError: there is no solver for the game, see `hybrid.solve.solver`, or none that tells `fastest`.
     """
+    if fastest and game.stochastic:
+        raise ValueError(f"fastest must be false in games of chance, whose length is not certain, got {game.spec!r}")
     return PerfectAgent(solver(game), fastest)

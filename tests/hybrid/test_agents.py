@@ -252,6 +252,21 @@ def test_the_shortest_time_still_gives_a_sound_move(network: bool) -> None:
     np.testing.assert_allclose(decisions.policy.sum(axis=1), 1.0, rtol=1e-6)
 
 
+def test_on_the_clock_one_tree_is_enough_for_games_that_are_not_remembered() -> None:
+    game = games.load("connect_four")
+    agent = timed(False, 0.01)
+    decisions = agent.decide(game.initial(5), seeds(5))
+    assert len(decisions.actions) == 5
+    assert agent.search is not None
+    assert len(agent.search.seeds) == 1
+
+
+def test_a_decision_needs_a_position() -> None:
+    game = games.load("connect_four")
+    with pytest.raises(ValueError, match="positions must be at least one"):
+        agents.load("mcts?simulations=10", game).decide(game.initial(0), seeds(0))
+
+
 def test_rows_on_the_clock_leave_each_other_alone() -> None:
     """Whatever time one row was given, later rows add no simulation to it."""
     game = games.load("connect_four")

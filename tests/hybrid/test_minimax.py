@@ -12,6 +12,7 @@ import pytest
 import games
 from games import Positions
 from games.rules import LiftedGame, lift
+from hybrid import agents
 from hybrid.minimax import AlphaBeta
 
 BIG = 1_000_000
@@ -190,6 +191,20 @@ def test_results_do_not_depend_on_what_was_searched_before() -> None:
         first, second = used.analyse(position, depth=5), fresh.analyse(position, depth=5)
         assert (first.best == second.best).all()
         assert (first.value, first.plies, first.proven) == (second.value, second.plies, second.proven)
+
+
+def test_nor_do_rollouts() -> None:
+    """More decisions than there are generations of the table's entries."""
+    game = games.load("tic_tac_toe")
+    agent = agents.load("minimax?depth=2&rollouts=3&table_bits=6", game)
+    first = agent.decide(game.initial(1), np.array([7], np.uint64))
+    for _ in range(40):
+        again = agent.decide(game.initial(1), np.array([7], np.uint64))
+        assert (again.actions, again.values.tolist(), again.plies) == (
+            first.actions,
+            first.values.tolist(),
+            first.plies,
+        )
 
 
 def test_rollouts_at_the_horizon_are_averaged() -> None:

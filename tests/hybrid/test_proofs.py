@@ -187,6 +187,22 @@ def test_roots_are_proven_within_a_quarter_of_a_move() -> None:
     assert 0 < max(asked) < 10**7
 
 
+def test_an_easy_root_says_nothing_of_how_fast_positions_are_visited() -> None:
+    game = games.load("connect_four")
+    proofs, won = RootProofs(game, 10**6, 1, seconds=1.0), game.initial()
+    for action in (0, 1, 0, 1, 0, 1):
+        won = game.step(won, [action])
+    for _ in range(2):
+        proofs.look(np.zeros(1, np.int64), won)
+        assert proofs.values[0] == 1.0
+    assert proofs._pace == 0.0
+    proofs.look(np.zeros(1, np.int64), game.initial())
+    pace = proofs._pace
+    assert pace > 0.0
+    proofs.look(np.zeros(1, np.int64), won)
+    assert proofs._pace == pace
+
+
 @pytest.mark.parametrize("strategy", [Strategy.UCT, Strategy.GUMBEL])
 def test_no_proof_is_ever_wrong_with_another_strategy(strategy: Strategy) -> None:
     prove("tic_tac_toe", SearchConfig(dial=Dial(simulations=80), strategy=strategy), 100)

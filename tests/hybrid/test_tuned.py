@@ -108,6 +108,13 @@ def test_the_nearest_budget_of_its_kind_counts(run: Path) -> None:
     assert found == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("evaluations", "spent"), [(8, 8), (9, 9), (30, 30)])
+def test_images_of_the_root_are_evaluations_too(run: Path, evaluations: int, spent: int) -> None:
+    """Tic-tac-toe has eight; with no more than so many evaluations the root is judged as it is."""
+    decided = load(f"{run}?evaluations={evaluations}").decide(GAME.initial(), np.zeros(1, np.uint64))
+    assert decided.evaluations.tolist() == [spent]
+
+
 def test_tuning_again_replaces_the_setting(run: Path) -> None:
     for dial in ("0.6", "0.7"):
         tuned.save(run / tuned.FILE, setting(run, "64", dial=dial))
