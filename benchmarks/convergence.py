@@ -1,7 +1,7 @@
 """Convergence to perfect play: share of optimal moves and regret against simulations, as a table and a plot.
 
     python benchmarks/convergence.py                        # the direct end alone
-    python benchmarks/convergence.py --run runs/c4          # and a trained network at weight 1
+    python benchmarks/convergence.py --run runs/c4          # and a trained network at dial 0.5
     python benchmarks/convergence.py --run runs/c4 --run-simulations 10 100 1000    # with budgets of its own
 
 Writes docs/convergence.md and docs/convergence.png. Every finished cell is kept in docs/convergence.json, from which an
@@ -33,22 +33,26 @@ COLOURS = ("#0b6e99", "#d1495b", "#3c8d2f", "#8a5a9e")
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """An agent at several budgets: its name on the page and in the store, and its spec without a budget."""
+    """An agent at several budgets: its name on the page, and its spec without a budget."""
 
     title: str
-    agent: str
     spec: str
     simulations: Sequence[int]
+
+    def at(self, budget: int) -> str:
+        """The agent's spec at this budget."""
+        return f"{self.spec}{'&' if '?' in self.spec else '?'}simulations={budget}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One agent at one budget: how many positions, how many optimal moves, and the rest of `eval.exact.Score`."""
+    """One agent at one budget: which and how many positions, how many optimal moves, the rest of `eval.exact.Score`."""
 
     curve: str
     agent: str
     simulations: int
     seed: int
+    digest: str
     positions: int
     critical: int
     optimal: int
@@ -70,10 +74,10 @@ def study(labelled: Labelled, curves: Sequence[Curve], seed: int, store: Path) -
         for curve in curves:
             if budget not in curve.simulations:
                 continue
-            agent = f"{curve.agent}?simulations={budget}"
-            if any((cell.agent, cell.seed, cell.positions) == (agent, seed, len(labelled)) for cell in cells):
+            agent = curve.at(budget)
+            if any((cell.agent, cell.seed, cell.digest) == (agent, seed, labelled.digest) for cell in cells):
                 continue
-            player = agents.load(f"{curve.spec}{'&' if '?' in curve.spec else '?'}simulations={budget}", game)
+            player = agents.load(agent, game)
             player.decide(labelled.positions[:1], np.zeros(1, np.uint64))  # compilation is not counted
             started = time.perf_counter()
             score = measure(player, labelled, seed=seed, batch=50).total
@@ -82,6 +86,7 @@ def study(labelled: Labelled, curves: Sequence[Curve], seed: int, store: Path) -
                 agent=agent,
                 simulations=budget,
                 seed=seed,
+                digest=labelled.digest,
                 positions=score.positions,
                 critical=score.critical,
                 optimal=score.positions - score.blunders,
@@ -94,8 +99,8 @@ def study(labelled: Labelled, curves: Sequence[Curve], seed: int, store: Path) -
             print(
                 f"{agent}: {100 * cell.share:.1f} % optimal, regret {cell.regret:.4f}, {cell.milliseconds:.1f} ms/move"
             )
-    wanted = {(curve.title, budget) for curve in curves for budget in curve.simulations}
-    return [cell for cell in cells if (cell.curve, cell.simulations) in wanted and cell.seed == seed]
+    wanted = {(curve.at(budget), seed, labelled.digest) for curve in curves for budget in curve.simulations}
+    return [cell for cell in cells if (cell.agent, cell.seed, cell.digest) in wanted]
 
 
 def markdown(cells: Sequence[Cell], labelled: Labelled, command: str) -> str:
@@ -165,10 +170,10 @@ def main() -> None:
         rows = np.random.default_rng(arguments.seed).permutation(len(labelled))[: arguments.count]
         labelled = labelled.select(np.sort(rows))
     budgets = arguments.simulations
-    curves = [Curve(title="direct end (dial 1)", agent="mcts", spec="mcts", simulations=budgets)]
+    curves = [Curve(title="direct end (dial 1)", spec="mcts", simulations=budgets)]
     if arguments.run:
-        budgets, name = arguments.run_simulations or budgets, Path(arguments.run.partition("?")[0]).name
-        curves.append(Curve(title="trained network (weight 1)", agent=name, spec=arguments.run, simulations=budgets))
+        budgets = arguments.run_simulations or budgets
+        curves.append(Curve(title="trained network (dial 0.5)", spec=arguments.run, simulations=budgets))
     arguments.out.mkdir(parents=True, exist_ok=True)
     store = arguments.out / "convergence.json"
     cells = study(labelled, curves, arguments.seed, store)

@@ -34,9 +34,14 @@ COLOURS = ("#0b6e99", "#d1495b", "#3c8d2f", "#8a5a9e")
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A run after some minutes, at a budget: its generation, and the share of blunders by class of position."""
+    """A run after some minutes, at a budget: its generation, and the share of blunders by class of position.
+
+    It counts as done for its run's path, generation and budget, the positions' digest and the seed.
+    """
 
     run: str
+    digest: str
+    seed: int
     minutes: float
     generation: int
     simulations: int
@@ -77,13 +82,16 @@ def study(
         for moment in sorted({*(m for m in minutes if ends[0] <= m < ends[-1]), round(ends[-1], 1)}):
             generation = int(np.searchsorted(ends, moment + 0.05, side="right"))
             for budget in (0, simulations):
-                if any((c.run, c.generation, c.simulations) == (run.name, generation, budget) for c in cells):
+                key = (str(run), generation, budget, labelled.digest, seed)
+                if any((c.run, c.generation, c.simulations, c.digest, c.seed) == key for c in cells):
                     continue
                 agent = agents.load(f"{path_of(run, generation)}?simulations={budget}", game)
                 report = measure(agent, labelled, seed=seed)
                 cells.append(
                     Cell(
-                        run=run.name,
+                        run=str(run),
+                        digest=labelled.digest,
+                        seed=seed,
                         minutes=moment,
                         generation=generation,
                         simulations=budget,
@@ -92,9 +100,9 @@ def study(
                     )
                 )
                 store.write_text(json.dumps([asdict(cell) for cell in cells], indent=1) + "\n")
-                print(f"{run.name}, {moment:g} min, {budget} simulations: {100 * cells[-1].blunders['all']:.2f} %")
-    names = {run.name for run in runs}
-    return [cell for cell in cells if cell.run in names and cell.simulations in (0, simulations)]
+                print(f"{run}, {moment:g} min, {budget} simulations: {100 * cells[-1].blunders['all']:.2f} %")
+    wanted = {(str(run), labelled.digest, seed) for run in runs}
+    return [c for c in cells if (c.run, c.digest, c.seed) in wanted and c.simulations in (0, simulations)]
 
 
 def markdown(cells: Sequence[Cell], labelled: Labelled) -> str:

@@ -62,6 +62,8 @@ def main() -> None:
     parser.add_argument("--games", type=int, default=400, help="games against each, even (default: 400)")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if arguments.games < 2 or arguments.games % 2:
+        parser.error(f"--games must be even and at least 2, got {arguments.games}")
     for simulations in arguments.simulations:
         for uct_c in arguments.uct_c:
             points = scores(simulations, uct_c, arguments.games, arguments.seed)

@@ -7,6 +7,7 @@ medium and hard by the plies that the game still lasts under perfect play (up to
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -79,6 +80,11 @@ class Labelled:
             remaining=self.remaining[rows],
             source=self.source[rows],
         )
+
+    @property
+    def digest(self) -> str:
+        """A short hash of the positions, by which measurements on the same ones are known again."""
+        return hashlib.sha256(self.positions.tobytes()).hexdigest()[:16]
 
     def save(self, path: Path) -> None:
         """Write a compressed npz file without pickle; the same set always makes the same bytes."""
