@@ -114,25 +114,21 @@ def _symbols_from(number: int) -> Iterator[None]:
             FunctionIdentity._unique_ids = before
 
 
-def _update(digest: Any, value: Any, names: set[str], seen: dict[int, int]) -> None:
+def _update(digest: Any, value: Any, names: set[str], seen: dict[tuple[int, str], int]) -> None:
     """Feed what determines the compiled form of `value`, to which code with these `names` refers, to `digest`.
 
-    `seen` numbers the functions and modules that were fed before.
+    `seen` numbers the functions and the attributes of modules that were fed before.
     """
     if isinstance(value, Dispatcher):
         value = value.py_func
-    if isinstance(value, python_types.FunctionType | python_types.ModuleType):
-        if id(value) in seen:
-            _feed(digest, "again", seen[id(value)])
-            return
-        seen[id(value)] = len(seen)
     if isinstance(value, python_types.FunctionType):
-        _update_function(digest, value, seen)
+        if _new(digest, (id(value), ""), seen):
+            _update_function(digest, value, seen)
     elif isinstance(value, python_types.ModuleType):
         _feed(digest, "module", value.__name__)
-        if not _foreign(value):
-            for name in sorted(names & vars(value).keys()):
-                _feed(digest, "attribute", name)
+        for name in [] if _foreign(value) else sorted(names & vars(value).keys()):
+            _feed(digest, "attribute", name)
+            if _new(digest, (id(value), name), seen):
                 _update(digest, vars(value)[name], names, seen)
     elif isinstance(value, np.ndarray):
         _feed(digest, "array", (value.dtype, value.shape, value.tobytes()))
@@ -144,7 +140,16 @@ def _update(digest: Any, value: Any, names: set[str], seen: dict[int, int]) -> N
         _feed(digest, type(value).__name__, value)
 
 
-def _update_function(digest: Any, function: python_types.FunctionType, seen: dict[int, int]) -> None:
+def _new(digest: Any, key: tuple[int, str], seen: dict[tuple[int, str], int]) -> bool:
+    """Whether `key` is fed for the first time; else its number is."""
+    if key in seen:
+        _feed(digest, "again", seen[key])
+        return False
+    seen[key] = len(seen)
+    return True
+
+
+def _update_function(digest: Any, function: python_types.FunctionType, seen: dict[tuple[int, str], int]) -> None:
     """Feed a function's code and all that it refers to, each value after the name by which it is known."""
     _feed(digest, "function", function.__module__)  # compiled code can be loaded only where its modules can
     _update_code(digest, function.__code__)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,31 @@ def test_fingerprints_take_no_values_for_others() -> None:
     prints = [rule(22, 2), rule(2, 22), rule(2, 2, 2), rule(2, 2, 22), rule(2, 2, 2, (one,)), rule(2, 2, 2, (other,))]
     assert len(set(prints)) == len(prints)
     assert rule(2, 22) == prints[1]
+
+
+def test_fingerprints_see_all_that_rules_use_of_one_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    lib = types.ModuleType("lib")
+
+    def one() -> int:
+        return 1
+
+    def other() -> int:
+        return 2
+
+    vars(lib).update(first=one, second=one, __file__="lib.py")
+
+    def legal() -> int:
+        return lib.first()  # type: ignore[no-any-return]
+
+    def play() -> int:
+        return legal() + lib.second()  # type: ignore[no-any-return]
+
+    before = fingerprint(play)
+    assert fingerprint(play) == before
+    for name in ("first", "second"):
+        with monkeypatch.context() as patch:
+            patch.setattr(lib, name, other)
+            assert fingerprint(play) != before
 
 
 def test_boards_of_swapped_sides_keep_their_own_rules(tmp_path: Path) -> None:
