@@ -57,9 +57,9 @@ class Memory:
     def forget(self, seed: int = 0) -> None:
         """Start afresh: what was found before no longer counts, and `seed` numbers the rollouts to come."""
         control = self.control
-        control.generation = control.generation % (transposition.GENERATIONS - 1) + 1
-        if control.generation == 1:
-            self._table["tag"] = 0
+        if control.generation == transposition.GENERATIONS - 1:
+            control.generation, self._table["tag"] = 0, 0
+        control.generation += 1
         control.seed = seed
         self._history[:] = 0
         self._killers[:] = -1

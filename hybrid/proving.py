@@ -25,7 +25,7 @@ _PER_SIMULATION, _PER_SECOND = 150, 1_000_000
 _SHARE = 0.25
 """Share of a move's time that each of the two proofs of its root may take, where the time is given."""
 _TRIED = 1000
-"""Positions that tell how fast they are visited; a root that is proven by fewer does not."""
+"""Positions that tell how fast they are visited, unless there is not even time for them; fewer prove easy roots."""
 
 
 def usual_leaf_nodes(game: Game) -> int:
@@ -99,7 +99,7 @@ class RootProofs:
         nodes = self._nodes
         if self._seconds is not None:
             if not self._pace:
-                self._timed(prover, positions, _TRIED)
+                self._timed(prover, positions, min(_TRIED, nodes))
             # Where that proved it already, the same will do so again.
             most = int(_SHARE * self._seconds / self._pace) if self._pace else _TRIED
             nodes = min(nodes, max(1, most))
@@ -111,7 +111,7 @@ class RootProofs:
         """`Prover.proofs` of `positions` `[R]`, which tells the seconds that a node takes if there are many."""
         start = time.perf_counter()
         found = prover.proofs(positions, nodes)
-        if prover.nodes >= _TRIED:
+        if prover.nodes >= min(_TRIED, nodes):
             self._pace = (time.perf_counter() - start) / prover.nodes
         return found
 

@@ -203,6 +203,26 @@ def test_an_easy_root_says_nothing_of_how_fast_positions_are_visited() -> None:
     assert proofs._pace == pace
 
 
+def test_a_slow_moment_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The empty board takes all nodes that it may have, by a clock of 1 µs for each but for one look at 200 µs."""
+    game, now, cost = games.load("connect_four"), [0.0], [1e-6]
+    proofs = RootProofs(game, 10**5, 1, seconds=0.05)
+    prover, asked = proofs._outcomes.proofs, []
+
+    def counted(positions: Positions, nodes: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        asked.append(nodes)
+        found = prover(positions, nodes)
+        now[0] += cost[0] * nodes
+        return found
+
+    monkeypatch.setattr("hybrid.proving.time.perf_counter", lambda: now[0])
+    proofs._outcomes.proofs = counted  # type: ignore[method-assign]
+    for each in (1e-6, 2e-4, 1e-6, 1e-6):
+        cost[0] = each
+        proofs.look(np.zeros(1, np.int64), game.initial())
+    assert asked == [1000, 12_500, 12_500, pytest.approx(62, abs=1), pytest.approx(12_500, rel=0.02)]
+
+
 @pytest.mark.parametrize("strategy", [Strategy.UCT, Strategy.GUMBEL])
 def test_no_proof_is_ever_wrong_with_another_strategy(strategy: Strategy) -> None:
     prove("tic_tac_toe", SearchConfig(dial=Dial(simulations=80), strategy=strategy), 100)
