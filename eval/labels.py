@@ -8,6 +8,7 @@ medium and hard by the plies that the game still lasts under perfect play (up to
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -120,7 +121,7 @@ def load(path: Path | str) -> Labelled:
         with file.open("rb") as raw, np.load(raw, allow_pickle=False) as stored:
             spec, packed, values = str(stored["game"]), stored["positions"], stored["values"].astype(np.float32)
             plies, remaining, source = stored["plies"], stored["remaining"], stored["source"]
-    except (KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
+    except (KeyError, ValueError, TypeError, EOFError, NotImplementedError, BadZipFile, zlib.error) as error:
         raise ValueError(f"{file} holds no labelled positions, or it is damaged: {error}") from error
     game = load_game(spec)
     if packed.shape[1:] != (game.dtype.itemsize,):

@@ -183,10 +183,16 @@ class _Reader:
             game=self.store.game,
             agents=tuple(labels[number] for number in self.numbers),
             # An agent's label changes when another process adds one with the same spec.
-            records=tuple(replace(record, agents=tuple(labels[number] for number in record.seats)) for record in ours),
+            records=tuple(_labelled(record, labels) for record in ours),
             anchor=None if self.anchor is None else labels[self.anchor],
             anchor_elo=self.anchor_elo,
         )
+
+
+def _labelled(record: Record, labels: dict[int, str]) -> Record:
+    """The record with its agents named as they are now."""
+    names = tuple(labels[number] for number in record.seats)
+    return record if record.agents == names else replace(record, agents=names)
 
 
 def resolve(spec: str) -> tuple[str, str]:

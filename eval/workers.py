@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from queue import Empty, SimpleQueue
@@ -20,6 +20,9 @@ from eval.records import Record
 from games import load as load_game
 from games.rules import Game
 from hybrid.agent import Agent
+
+PATIENCE = 3.0
+"""Seconds that a worker has to end when it is told to: compiled code that runs is not interrupted."""
 
 Loader = Callable[[Sequence[str], Game], list[Agent]]
 """Makes agents from specs, as `hybrid.agents.load_all`; a function at the top of a module, for other processes."""
@@ -87,6 +90,9 @@ def play_queue(crew: Crew, queue: Queue, workers: int) -> Iterator[Record]:
     finally:
         for process in processes:
             process.terminate()
+        for process in processes:
+            process.join(PATIENCE)
+            process.kill()
             process.join()
 
 
@@ -103,28 +109,23 @@ def _serve(connections: dict[Connection, int], queue: Queue, concurrent: int) ->
             # A few in reserve, so that a worker never waits for the next.
             fixtures = queue.take(concurrent + concurrent // 4 + 1 - held)
             if fixtures:
-                with _expecting_life():
+                with suppress(ConnectionError):  # what a worker that has ended had to say is read below
                     connection.send(fixtures)
                 connections[connection] += len(fixtures)
         if not any(connections.values()):
             return
         for ready in wait(list(connections)):
             assert isinstance(ready, Connection)
-            with _expecting_life():
+            try:
                 message = ready.recv()
+            except (EOFError, ConnectionError):
+                raise RuntimeError(
+                    "a worker process died; all finished games are stored, run again to resume"
+                ) from None
             if isinstance(message, BaseException):
                 raise message
             connections[ready] -= 1
             yield message
-
-
-@contextmanager
-def _expecting_life() -> Iterator[None]:
-    """Raises RuntimeError where a worker turns out to be dead."""
-    try:
-        yield
-    except (EOFError, ConnectionError):
-        raise RuntimeError("a worker process died; all finished games are stored, run again to resume") from None
 
 
 def _work(crew: Crew, connection: Connection) -> None:
@@ -132,7 +133,7 @@ def _work(crew: Crew, connection: Connection) -> None:
 
     When it is terminated it ends as Python does, so that programs which its agents run end too.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     inbox: SimpleQueue[Fixture] = SimpleQueue()
     threading.Thread(target=_receive, args=(connection, inbox), daemon=True).start()
@@ -145,6 +146,12 @@ def _work(crew: Crew, connection: Connection) -> None:
         return
     except Exception as error:
         connection.send(error)
+
+
+def _leave(number: int, frame: object) -> None:
+    """End once, undisturbed by further signals."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit()
 
 
 def _receive(connection: Connection, inbox: SimpleQueue[Fixture]) -> None:

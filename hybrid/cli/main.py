@@ -52,11 +52,17 @@ def _closing_when_terminated() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+
+    def terminate(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # closing takes a moment: once is enough
+        sys.exit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if signal.getsignal(signal.SIGTERM) is terminate:
+            signal.signal(signal.SIGTERM, before)
 
 
 def command_names() -> list[str]:
@@ -132,5 +138,6 @@ def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
                 check_apart({f"--{key}": value, "--json": target})
     outcome = module.run(**options)
     if target is not None:
+        check_writable(target)  # the command may have made a store of games there
         write_json(target, outcome.data)
     return int(outcome.code)

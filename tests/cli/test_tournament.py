@@ -210,10 +210,16 @@ def test_a_mistake_is_one_line_and_makes_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_file_replaces_a_store(hybrid: Hybrid, play: Any, tmp_path: Path) -> None:
+def test_no_file_replaces_a_store(hybrid: Hybrid, play: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     play("--games", 2)
     path = tmp_path / "games.db"
     before = path.read_bytes()
+    default = tmp_path / "runs" / "tournament-tic_tac_toe.db"
+    default.parent.mkdir()
+    monkeypatch.chdir(tmp_path)
+    first = ("tic_tac_toe", "random", "mcts", "--games", 2, "--json", default)
+    assert "--json must not replace a database" in hybrid("tournament", *first).error
+    assert len(tournament.read(default, "tic_tac_toe").records) == 2
     for option in ("--json", "--csv"):
         arguments = ("tic_tac_toe", "random", "mcts", "--store", tmp_path / "other.db", option, path)
         assert f"{option} must not replace a database of games" in hybrid("tournament", *arguments).error

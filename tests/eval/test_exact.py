@@ -138,7 +138,12 @@ def test_unknown_sets_and_empty_ones_are_refused(tmp_path: Path) -> None:
     (tmp_path / "array.npz").write_bytes((tmp_path / "array.npy").read_bytes())
     (tmp_path / "cut.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:40])
     (tmp_path / "empty.npz").touch()
-    for name in ("other", "array", "cut", "empty"):
+    marked().save(tmp_path / "flipped.npz")
+    content = bytearray((tmp_path / "flipped.npz").read_bytes())
+    start = content.index(b"positions.npy") + len("positions.npy")
+    content[start : start + 60] = bytes(60)
+    (tmp_path / "flipped.npz").write_bytes(content)
+    for name in ("other", "array", "cut", "empty", "flipped"):
         with pytest.raises(ValueError, match=rf"{name}.npz holds no labelled positions, or it is damaged"):
             load(tmp_path / f"{name}.npz")
     with pytest.raises(ValueError, match="at least one position"):

@@ -172,6 +172,22 @@ def test_a_worker_that_dies_while_nobody_listens_is_missed() -> None:
         next(_serve({ours: 0}, FixedQueue(calendar, Schedule.ROUND_ROBIN, 2, []), 1))
 
 
+def test_what_a_worker_had_to_say_is_heard_after_its_end() -> None:
+    """Its last game, and the error that ended it."""
+    game = games.load("tic_tac_toe")
+    calendar = Calendar(game=game, identities={0: ("dice", ""), 1: ("first", "")}, seed=0, opening_plies=2)
+    ours, theirs = multiprocessing.Pipe()
+    queue = FixedQueue(calendar, Schedule.ROUND_ROBIN, 2, [])
+    last = _record(Fixture(seats=(0, 1), round=0, opening=(0, 1), seed=1), 0, 1.0)
+    theirs.send(last)
+    theirs.send(ValueError("agent 'first' chose action 0"))
+    theirs.close()
+    served = _serve({ours: 0}, queue, 1)
+    assert next(served) == last
+    with pytest.raises(ValueError, match="agent 'first' chose action 0"):
+        next(served)
+
+
 def test_another_process_may_add_a_checkpoint_of_the_same_run(tmp_path: Path) -> None:
     """Labels tell them apart from then on; games that were read before are counted as theirs all the same."""
     run(PLAN, tmp_path / "games.db", loader=players.load_all)
