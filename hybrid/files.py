@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 
@@ -18,7 +19,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = _scratch(path)
     try:
-        with scratch.open("wb") as file:
+        with scratch.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -32,13 +33,13 @@ def check_replaceable(path: Path) -> None:
     """Raises OSError where `write_atomically` could not make a file at `path`; the folder must exist."""
     if not is_device(path):
         scratch = _scratch(path)
-        scratch.touch()
+        scratch.touch(exist_ok=False)
         scratch.unlink()
 
 
 def is_device(path: Path) -> bool:
-    """Whether something else than a file is at `path`."""
-    return path.exists() and not path.is_file()
+    """Whether no plain file is at `path`: something else, or a name of the system's such as `/dev/stdout`."""
+    return path.absolute().parts[1:2] in (("dev",), ("proc",)) or (path.exists() and not path.is_file())
 
 
 def flush(path: Path) -> None:
@@ -51,5 +52,5 @@ def flush(path: Path) -> None:
 
 
 def _scratch(path: Path) -> Path:
-    """Where this process writes what shall be at `path`."""
-    return path.with_name(f".{path.name}.{os.getpid()}")
+    """A name of nobody's for what shall be at `path`."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")

@@ -67,7 +67,7 @@ def train(
     if before is not None:
         state.check_start(before, game, config.network)
     state.create(Path(run), game, settle(game, config), before)
-    return resume(run, observer)
+    return _locked(Path(run), *state.describe(Path(run)), observer)
 
 
 def resume(run: Path | str, observer: Observer | None = None) -> Path:
@@ -82,6 +82,11 @@ def resume(run: Path | str, observer: Observer | None = None) -> Path:
     run = Path(run)
     game, config = state.describe(run)
     _check(game, config)
+    return _locked(run, game, config, observer)
+
+
+def _locked(run: Path, game: Game, config: Config, observer: Observer | None) -> Path:
+    """Train in a run folder that nobody else trains in meanwhile."""
     with state.locked(run):
         return _loop(run, game, config, observer or Observer())
 

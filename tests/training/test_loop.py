@@ -411,7 +411,7 @@ def test_labelled_positions_of_another_game_are_refused_before_anything_is_writt
     ("game", "part", "options", "message"),
     [
         ("tic_tac_toe", "evaluation", {"anchors": ("random", "radnom")}, "anchors must be agents .* got 'radnom': .*"),
-        ("mnk:m=2,n=2,k=2", "evaluation", {"every": 1}, "opening_plies=4 leaves no undecided opening"),
+        ("mnk:m=2,n=2,k=2", "evaluation", {"every": 1}, "every must be 0, .* within 4 plies, got every=1"),
         ("pig", "self_play", {"prove_nodes": 100}, "prove_nodes must be 0 but for two-player .* got 100 for 'pig'"),
         ("pig", "self_play", {"leaf_nodes": 30}, "leaf_nodes must be 0 but for two-player .* got 30 for 'pig'"),
         (

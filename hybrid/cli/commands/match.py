@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,15 +101,16 @@ def run(
 
 @contextmanager
 def _kept(finished: list[Record], path: Path | None) -> Iterator[None]:
-    """Write the games that are over to `path`, if there is one, when Ctrl-C ends the match."""
+    """Write the games that are over to `path`, if there is one, when the match ends before its time."""
     from eval.match import Match
 
     try:
         yield
-    except KeyboardInterrupt:
+    except BaseException:
         if path is not None and finished:
-            Match.of(finished).save(path)
-            console().print(f"The {len(finished)} games that are over are in {escape(str(path))}.", soft_wrap=True)
+            with suppress(OSError):  # what ended the match is worth telling more
+                Match.of(finished).save(path)
+                console().print(f"The {len(finished)} games that are over are in {escape(str(path))}.", soft_wrap=True)
         raise
 
 
