@@ -64,7 +64,7 @@ def make(target: int = 100, players: int = 2, max_plies: int = 1000) -> LiftedGa
         s.scores[:], s.turn, s.ply = [int(points) for points in found[1].split()[1::2]], int(found[2]), int(found[3])
         mover = boards.SYMBOLS.index(found[4]) - 1
         if mover >= players or (found[5] == "wins") != (int(max(s.scores)) >= target):
-            raise ValueError(f"{found[4]} {found[5]} does not fit a game of {players} players for {target} points")
+            raise ValueError(f"{found[4]} {found[5]} is no position of a game of {players} players for {target} points")
         s.to_play, s.roller = (players, mover) if found[5] == "rolls" else (mover, 0)
         s.terminal = found[5] == "finds a draw"
         if found[5] == "wins":

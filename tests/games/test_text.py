@@ -106,8 +106,8 @@ def test_othello_begins_with_its_four_moves() -> None:
     [
         ("go:size=3", "passes 0", "passes 256", "passes must be 0 to 2"),
         ("go:size=3", "seen 0", "seen 9", "each digit of seen 0 to 3, got 0 and 9"),
-        ("pig:target=10", "X to play", "Y to play", "Y to play does not fit a game of 2 players"),
-        ("pig:target=10", "X 0", "X 12", "X to play does not fit a game of 2 players for 10 points"),
+        ("pig:target=10", "X to play", "Y to play", "Y to play is no position of a game of 2 players"),
+        ("pig:target=10", "X 0", "X 12", "X to play is no position of a game of 2 players for 10 points"),
     ],
 )
 def test_states_that_cannot_be_are_refused(spec: str, old: str, new: str, message: str) -> None:

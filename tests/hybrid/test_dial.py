@@ -81,7 +81,7 @@ def test_what_a_dial_needs(dial: Dial, searches: bool, consults: bool) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"simulations": -1}, "simulations must be a whole number, at least 0, got -1"),
+        ({"simulations": -1}, "simulations must be a whole number from 0 to 1,000,000,000, got -1"),
         ({"prior_weight": 1.01}, "prior_weight must be between 0 and 1, got 1.01"),
         ({"prior_weight": -0.01}, "prior_weight must be between 0 and 1, got -0.01"),
         ({"value_weight": 2.0}, "value_weight must be between 0 and 1, got 2.0"),

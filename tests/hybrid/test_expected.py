@@ -66,7 +66,9 @@ def test_a_world_by_hand() -> None:
 
 def test_what_is_too_much_is_refused() -> None:
     game = games.load("pig:target=20")
-    with pytest.raises(ValueError, match="at ply 0 is too hard for exhaustion: more than max_positions=10,000"):
+    with pytest.raises(
+        ValueError, match="at ply 0 is too hard for exhaustion: with what is remembered, more than max_positions=10,000"
+    ):
         ExpectedValueSolver(game, max_positions=10_000).values(game.initial())
     with pytest.raises(ValueError, match="'pig:target=20' is a game of chance"):
         solver(game).action_plies(game.initial())
