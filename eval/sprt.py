@@ -134,7 +134,7 @@ def run(
         known = () if match is None else match.games
         numbers = range(len(known) // 2, min(len(known) + batch, max_games) // 2)
         fixtures = [fixture for number in numbers for fixture in round_of(game, number, book.line(number), seed)]
-        played = play_fixtures(game, agents, fixtures, concurrent=batch, memory=False)
+        played = play_fixtures(game, agents, fixtures, concurrent=batch)
         before, match = match, Match.of((*known, *_told(played, progress)))
         verdict = test.verdict(evidence(match))
         if verdict is not Verdict.UNDECIDED or len(match.games) >= max_games:

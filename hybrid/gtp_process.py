@@ -119,8 +119,10 @@ class EngineProcess:
             if len(self._buffer) > LIMIT:
                 raise self._failure(f"answered {question!r} without an end")
             left = deadline - time.monotonic()
-            if left <= 0 or not waiting.poll(1000 * min(left, LONGEST)):
+            if left <= 0:
                 raise self._failure(f"did not answer {question!r} within {seconds:g} s")
+            if not waiting.poll(1000 * min(left, LONGEST)):
+                continue
             data = os.read(self._output.fileno(), 65536)
             if not data:
                 raise self._failure(f"ended when asked {question!r}")

@@ -135,7 +135,7 @@ class Matches:
             replace(fixture, seats=tuple(entrants.index((one, other)[seat]) for seat in fixture.seats))
             for one, other, fixture in missing
         ]
-        playing = play_fixtures(self.setup.game, loaded, seated, concurrent=self.setup.concurrent, memory=False)
+        playing = play_fixtures(self.setup.game, loaded, seated, concurrent=self.setup.concurrent)
         for played in playing:
             record = replace(
                 played,

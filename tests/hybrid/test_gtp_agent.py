@@ -20,7 +20,7 @@ import games
 from eval.match import Match, play
 from games import Game, Positions
 from games.rules import LiftedGame
-from hybrid import agents
+from hybrid import agents, gtp_process
 from hybrid.agent import Agent
 from hybrid.agents.gtp import GtpAgent
 from hybrid.gtp_process import EngineFailedError, EngineProcess, EngineRefusedError
@@ -138,7 +138,12 @@ def test_without_games_nothing_is_remembered(tmp_path: Path) -> None:
     assert [part[0] for part in by_move(log)] == ["clear_board", "clear_board"]
 
 
-def test_a_long_patience_is_cut_into_waits_that_the_system_can_take(tmp_path: Path) -> None:
+@pytest.mark.parametrize("longest", [gtp_process.LONGEST, 0.001])
+def test_a_long_patience_is_cut_into_waits_that_the_system_can_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, longest: float
+) -> None:
+    """And lasts for as many of them as it takes the program to start."""
+    monkeypatch.setattr(gtp_process, "LONGEST", longest)
     game = games.load("tic_tac_toe")
     assert move(engine("good", tmp_path / "log", "&timeout=10000h"), game, "b2") == "a1"
 
