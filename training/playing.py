@@ -21,6 +21,9 @@ from training.resignation import Resignation, Verdict
 from training.seeds import Purpose, generator
 from training.selfplay_config import SelfPlayConfig
 
+_REDRAWN = 20
+"""How often other plies are drawn for an opening whose outcome is proven."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PlayedGame:
@@ -87,7 +90,7 @@ class Playing:
         self._proven: list[bool] = []
         self._gaps: list[float] = []
         self._resignation = Resignation(config, self._rng)
-        self.position = opening(game, config, self._rng)
+        self.position = opening(game, config, self._rng, provers)
         self._play_proven()
 
     @property
@@ -219,14 +222,26 @@ def _per_player(position: Positions, value: float) -> npt.NDArray[np.float32]:
     return values
 
 
-def opening(game: Game, config: SelfPlayConfig, rng: np.random.Generator) -> Positions:
+def opening(game: Game, config: SelfPlayConfig, rng: np.random.Generator, provers: Provers | None = None) -> Positions:
     """Where a game begins: `[1]`, the starting position, or after some uniformly random plies that do not end it.
 
-    Outcomes of chance are not counted among those plies.
+    With `provers` and `config.opening_nodes`, plies after which the outcome is proven are drawn anew, a few times at
+    most. Outcomes of chance are not counted among the plies.
     """
     plies = int(rng.integers(1, config.opening_plies + 1)) if config.opening_plies else 0
     if rng.random() >= config.opening_fraction:
         plies = 0
+    position = _opened(game, plies, rng)
+    if provers is not None and config.opening_nodes:
+        for _ in range(_REDRAWN):
+            if not plies or provers.outcomes.prove(position, config.opening_nodes) is None:
+                break
+            position = _opened(game, plies, rng)
+    return position
+
+
+def _opened(game: Game, plies: int, rng: np.random.Generator) -> Positions:
+    """`[1]` a position after so many uniformly random plies, or after fewer where all lines may have ended."""
     while True:
         position = settle(game, game.initial(), rng)
         for _ in range(plies):

@@ -57,7 +57,7 @@ def play_games(
 
 def check_playable(game: Game, config: SelfPlayConfig) -> None:
     """Raises ValueError where proofs are asked for in a game that has none, or resignation in an unsuitable one."""
-    for name in ("leaf_nodes", "prove_nodes", "hindsight_nodes"):
+    for name in ("leaf_nodes", "prove_nodes", "hindsight_nodes", "opening_nodes"):
         require_provable(game, name, getattr(config, name))
     if config.resigns and not game.zero_sum:
         raise ValueError(
@@ -154,7 +154,7 @@ def _provers(game: Game, config: SelfPlayConfig) -> Provers | None:
     """What proves positions, each with a table of two to four entries for a node of the largest proof, up to 16 MB."""
     if not config.prove_nodes:
         return None
-    bits = min(max(config.prove_nodes, config.hindsight_nodes).bit_length() + 1, 20)
+    bits = min(max(config.prove_nodes, config.hindsight_nodes, config.opening_nodes).bit_length() + 1, 20)
     lengths, outcomes = (Prover(game, table_bits=bits, distance=told) for told in (True, False))
     return Provers(lengths=lengths, outcomes=outcomes)
 

@@ -37,6 +37,9 @@ class SelfPlayConfig:
         noise_fraction: its share in the root's prior; 0 = no noise.
         opening_fraction: share of games that begin with uniformly random plies.
         opening_plies: the most such plies; their number is uniform from 1.
+        opening_nodes: positions that alpha-beta may visit to prove the outcome of such an opening; where it does, other
+            plies are drawn, a few times: what is proven before a move is made teaches nothing about searches. 0 =
+            openings are taken as they come. As `prove_nodes`, which it needs.
         leaf_nodes: positions that alpha-beta may visit at each new leaf of a search; see `SearchConfig`.
         prove_nodes: positions that alpha-beta may visit before a move to prove its value. Proven positions are not
             searched but learned exactly. For two-player zero-sum games without chance; 0 = no proofs.
@@ -78,6 +81,7 @@ class SelfPlayConfig:
     noise_fraction: float = 0.25
     opening_fraction: float = 0.5
     opening_plies: int = 4
+    opening_nodes: int = 0
     leaf_nodes: int = 0
     prove_nodes: int = 0
     hindsight_nodes: int = 0
@@ -100,9 +104,10 @@ class SelfPlayConfig:
             raise ValueError(f"dial must be given in simulations in self-play, got {self.dial.seconds} s: seconds vary")
         at_least(self, 1, "fast_simulations", "games", "direct_simulations", "growth")
         at_least(self, 0, "slots", "leaf_nodes", "prove_nodes", "hindsight_nodes", "direct_generations")
-        at_least(self, 0, "temperature_plies", "opening_plies", "cache_megabytes")
-        if self.hindsight_nodes and not self.prove_nodes:
-            raise ValueError(f"hindsight_nodes needs prove_nodes, got {self.hindsight_nodes} and no proofs")
+        at_least(self, 0, "temperature_plies", "opening_plies", "opening_nodes", "cache_megabytes")
+        for name in ("opening_nodes", "hindsight_nodes"):
+            if getattr(self, name) and not self.prove_nodes:
+                raise ValueError(f"{name} needs prove_nodes, got {getattr(self, name)} and no proofs")
         check_device(self.device)
         one_of(self, "precision", Precision)
         one_of(self, "backend", BackendName)

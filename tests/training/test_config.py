@@ -191,6 +191,7 @@ def test_json_that_is_no_config_is_refused(path: tuple[str, ...], value: Any, me
         (Config, {"workers": 501}, "workers must be at most 500, got 501"),
         (SelfPlayConfig, {"device": "gpu"}, "device must be cpu, cuda or cuda:N, got 'gpu'"),
         (SelfPlayConfig, {"temperature": 0.0}, "temperature must be positive"),
+        (SelfPlayConfig, {"opening_nodes": 10}, "opening_nodes needs prove_nodes, got 10 and no proofs"),
         (SelfPlayConfig, {"hindsight_nodes": 10}, "hindsight_nodes needs prove_nodes, got 10 and no proofs"),
         (LaterConfig, {"blocks": 2, "rate": 0.5}, "after must be at least 1 where blocks, rate are to change, got 0"),
         (LaterConfig, {"after": -1}, "after must be at least 0, got -1"),

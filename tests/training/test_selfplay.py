@@ -14,9 +14,10 @@ import games
 from games import Game, Positions
 from hybrid.dial import Dial
 from hybrid.evaluate import Judged
+from hybrid.prover import Prover
 from hybrid.runtime import Floats
 from hybrid.solve import ExhaustiveSolver
-from training.playing import PlayedGame, opening
+from training.playing import PlayedGame, Provers, opening
 from training.selfplay import play_games
 from training.selfplay_config import SelfPlayConfig
 
@@ -229,6 +230,32 @@ def test_openings_never_end_the_game() -> None:
     plies = [opening(game, config, np.random.default_rng(seed)) for seed in range(200)]
     assert not any(position["terminal"][0] for position in plies)
     assert max(int(position["ply"][0]) for position in plies) >= 6
+
+
+def test_openings_whose_outcome_is_proven_are_drawn_again() -> None:
+    game = games.load("connect_four")
+    lengths, outcomes = (Prover(game, table_bits=12, distance=told) for told in (True, False))
+    provers = Provers(lengths=lengths, outcomes=outcomes)
+    config = replace(CONFIG, opening_fraction=1.0, opening_plies=12, prove_nodes=1, opening_nodes=500)
+
+    def openings(config: SelfPlayConfig) -> tuple[Positions, list[bool]]:
+        found = np.concatenate([opening(game, config, np.random.default_rng(seed), provers) for seed in range(300)])
+        proofs = [outcomes.prove(found[i : i + 1], 500) for i in range(len(found))]
+        return found, [proof is not None for proof in proofs]
+
+    as_they_come, proven = openings(replace(config, opening_nodes=0))
+    assert sum(proven) > 40
+    chosen, still = openings(config)
+    assert not any(still)
+    # Both may be shortened where plies end the game.
+    assert (chosen["ply"] == as_they_come["ply"]).mean() > 0.95
+    same = np.array([one.tobytes() == other.tobytes() for one, other in zip(chosen, as_they_come, strict=True)])
+    assert np.array_equal(same, ~np.array(proven))
+
+
+def test_where_every_opening_is_proven_one_is_taken_all_the_same() -> None:
+    result = played("tic_tac_toe", prove_nodes=1, opening_nodes=10**6, opening_fraction=1.0, opening_plies=4, games=3)
+    assert all(1 <= game.samples["position"]["ply"][0] <= 4 for game in result)
 
 
 def test_no_temperature_means_the_best_move() -> None:
