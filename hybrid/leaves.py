@@ -1,6 +1,6 @@
 """The leaves of one round of a batched search: what positions they are, and what the evaluator is asked about them.
 
-Shapes: L leaves, F of them just attached, U not solved, R of these roots, S symmetries of the game.
+Shapes: L leaves, F of them just attached, U not solved, M of these judged by a mean, S symmetries of the game.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Leaves:
         unsolved: `[U]` which of them have to be judged and expanded.
         simulations: `[U]` the number of the simulation that came there.
         positions: `[U]`.
-        asked: `[U + (S - 1) * R]` what the evaluator is asked: `positions`, and where the search is symmetric the other
-            images of the roots.
+        meant: `[M]` which of these are judged by the mean over their images.
+        asked: `[U + (S - 1) * M]` what the evaluator is asked: `positions`, and the other images of those.
     """
 
     rows: npt.NDArray[np.int64]
@@ -37,6 +37,7 @@ class Leaves:
     unsolved: npt.NDArray[np.int64]
     simulations: npt.NDArray[np.int64]
     positions: Positions
+    meant: npt.NDArray[np.int64]
     asked: Positions
 
 
@@ -90,19 +91,16 @@ def reveal(
         raise ValueError("an outcome of chance must lead to a player's turn or the end of the game")
 
 
-def with_images(game: Game, positions: Positions, nodes: npt.NDArray[np.int32]) -> Positions:
-    """Positions `[U]` at `nodes` `[U]`, followed by the other images `[(S - 1) * R]` of those that are roots."""
-    (roots,) = (nodes == 0).nonzero()
-    if not len(roots):
+def with_images(game: Game, positions: Positions, meant: npt.NDArray[np.int64]) -> Positions:
+    """Positions `[U]`, followed by the other images `[(S - 1) * M]` of those that are `meant` `[M]`."""
+    if not len(meant):
         return positions
-    return joined([positions, images(game, positions[roots])[len(roots) :]])
+    return joined([positions, images(game, positions[meant])[len(meant) :]])
 
 
-def merged(game: Game, judged: Judged, nodes: npt.NDArray[np.int32]) -> Judged:
-    """What was said of the leaves `[U]`, from what was said of `with_images`: of roots the mean over their images."""
+def merged(game: Game, judged: Judged, meant: npt.NDArray[np.int64], count: int) -> Judged:
+    """What was said of `count` leaves, from what was said of `with_images`: of those `meant` `[M]` the means."""
     logits, values = judged
-    count = len(nodes)
-    (roots,) = (nodes == 0).nonzero()
-    of_images = (np.concatenate((logits[roots], logits[count:])), np.concatenate((values[roots], values[count:])))
-    logits[roots], values[roots] = averaged(game, of_images)
+    of_images = (np.concatenate((logits[meant], logits[count:])), np.concatenate((values[meant], values[count:])))
+    logits[meant], values[meant] = averaged(game, of_images)
     return logits[:count], values[:count]

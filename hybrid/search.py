@@ -33,6 +33,7 @@ _CHUNK = 4096
 """Simulations that the direct end runs in one kernel call, and the room that is made at once, at most."""
 _UNLIMITED = 2**40
 """The budget of a search that only time ends."""
+_NONE = np.zeros(0, np.int64)
 
 
 class Search:
@@ -72,9 +73,13 @@ class Search:
             raise ValueError(f"max_nodes must be at least {self._nodes + 1} in {game.spec!r}, got {config.max_nodes}")
         knows_nothing = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
         bounded = self.evaluator is not None and config.max_evaluations > 0
-        # Images of the root are evaluations too: where there are not enough, it is judged as it is.
-        few = 0 < config.max_evaluations <= len(game.action_symmetries)
-        self._symmetric = config.symmetric and not few
+        # Images are evaluations too: where there are not enough for those of the root, it is judged as it is.
+        self._images = len(game.action_symmetries)
+        few = 0 < config.max_evaluations <= self._images
+        self._symmetric = config.symmetric and self.evaluator is not None and self._images > 1 and not few
+        # A search of so many evaluations that another leaf's might be too many is over.
+        each = self._images if self._symmetric and config.symmetric_leaves else 1
+        self._enough = config.max_evaluations - each + 1
         self._prove = leaf_prover(game, config.leaf_nodes)
         seconds = config.dial.seconds
         self._roots = RootProofs(game, config.root_nodes, rows, seconds) if config.root_nodes else None
@@ -199,13 +204,15 @@ class Search:
         unsolved = np.empty(found, np.int64)
         unsolved = unsolved[: kernels().unsolved(tree, at, leaves, unsolved)]
         positions = self.forest.at(at[unsolved], leaves[unsolved])
+        meant = self._meant(leaves[unsolved])
         return Leaves(
             rows=at,
             nodes=leaves,
             unsolved=unsolved,
             simulations=simulations[unsolved],
             positions=positions,
-            asked=with_images(self.game, positions, leaves[unsolved]) if self._symmetric else positions,
+            meant=meant,
+            asked=with_images(self.game, positions, meant),
         )
 
     def ascend(self, leaves: Leaves, judged: Judged | None) -> None:
@@ -218,7 +225,7 @@ class Search:
         parallel = self.config.parallel_leaves
         kernels().backup(self.tree, leaves.rows, leaves.nodes, parallel, self.game.zero_sum, self.done, self.over)
         if self.config.max_evaluations:
-            self.over |= self.evaluations >= self.config.max_evaluations
+            self.over |= self.evaluations >= self._enough
 
     def try_out(self, position: Positions) -> None:
         """Search `position` `[1]` by a few simulations in row 0, so that all that a search compiles is in memory."""
@@ -287,16 +294,22 @@ class Search:
         kernels().diagnose(self.tree, row, self._selection, improved, regularised)
         return improved, regularised
 
+    def _meant(self, nodes: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+        """Which of the leaves `nodes` `[U]` are judged by the mean over their images."""
+        if not self._symmetric:
+            return _NONE
+        return np.arange(len(nodes)) if self.config.symmetric_leaves else (nodes == 0).nonzero()[0]
+
     def _expand(self, leaves: Leaves, judged: Judged | None) -> None:
         """Value and expand the leaves that are not solved."""
         tree, dial, positions = self.tree, self.config.dial, leaves.positions
         rows, nodes = leaves.rows[leaves.unsolved], leaves.nodes[leaves.unsolved]
         if judged is not None:
-            more = len(leaves.asked) > len(rows)
-            logits, values = merged(self.game, judged, nodes) if more else judged
+            logits, values = judged
             self.evaluations += np.bincount(rows, minlength=len(self.evaluations))
-            if more:
-                self.evaluations[rows[nodes == 0]] += len(self.game.action_symmetries) - 1
+            if len(leaves.meant):
+                logits, values = merged(self.game, judged, leaves.meant, len(rows))
+                np.add.at(self.evaluations, rows[leaves.meant], self._images - 1)
         else:
             logits = np.zeros((len(rows), self.game.num_actions), np.float32)
             values = np.zeros((len(rows), self.game.players), np.float32)

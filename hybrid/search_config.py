@@ -41,6 +41,7 @@ class SearchConfig:
             length where that is told, and a won one is not searched at all. 0 = no proofs. For the same games.
         symmetric: whether a root is judged by the mean over its images under the game's symmetries, an evaluation each;
             all other leaves, and roots that were such before, are judged as they are.
+        symmetric_leaves: whether all leaves are judged so, which takes as many evaluations more. It needs `symmetric`.
     """
 
     dial: Dial = field(default_factory=Dial)
@@ -63,6 +64,7 @@ class SearchConfig:
     leaf_nodes: int = 0
     root_nodes: int = 0
     symmetric: bool = False
+    symmetric_leaves: bool = False
 
     def __post_init__(self) -> None:
         for name in ("c_puct", "c_rollout", "c_base", "c_uct", "c_visit", "c_scale", "dirichlet_total"):
@@ -80,6 +82,8 @@ class SearchConfig:
         for name in ("max_considered", "parallel_leaves"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.symmetric_leaves and not self.symmetric:
+            raise ValueError("symmetric_leaves needs symmetric, got true and false: roots are leaves at first")
         if self.strategy == Strategy.GUMBEL and self.dial.seconds is not None:
             raise ValueError("strategy gumbel plans for a number of simulations: give simulations, not time")
         if self.strategy == Strategy.GUMBEL and self.max_evaluations:

@@ -39,6 +39,7 @@ def make(
     precision: Precision = "float",
     temperature: float = 0.0,
     symmetric: bool = True,
+    symmetric_leaves: bool = False,
     leaf_nodes: int | None = None,
     root_nodes: int | None = None,
     evaluations: int = 0,
@@ -71,6 +72,7 @@ def make(
         temperature: draw the moves of the network alone from softmax(logits / temperature); 0 = play the best.
         symmetric: judge the position to move in by the network's mean over its images under the game's symmetries, an
             evaluation each; see `SearchConfig`.
+        symmetric_leaves: judge all leaves of the search so; see `SearchConfig`.
         leaf_nodes: see `SearchConfig`; by default 30 where a network is consulted and the game tells forced moves, as
             Connect Four does, else 0.
         root_nodes: as above; by default 150 for each simulation or evaluation of the budget, or 1,000 for each
@@ -99,6 +101,7 @@ def make(
         reuse=reuse,
         parallel_leaves=parallel_leaves,
         symmetric=symmetric,
+        symmetric_leaves=symmetric_leaves,
         leaf_nodes=leaf_nodes,
         root_nodes=root_nodes,
     )

@@ -140,6 +140,7 @@ def test_a_run_proves_as_its_spec_says(run: Path, query: str, leaf: int, root: i
         ("?precision=int4", "precision.*float, int8.*'int4'"),
         ("?precision=int8", "precision int8 needs a checkpoint calibrated for it"),
         ("?symmetric=perhaps", "symmetric.*'perhaps'"),
+        ("?symmetric=false&symmetric_leaves=true", "symmetric_leaves needs symmetric"),
         ("?time=20", "time must be a number with a unit"),
     ],
 )

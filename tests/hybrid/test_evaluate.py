@@ -216,3 +216,44 @@ def test_a_symmetric_search_judges_its_root_as_the_symmetric_network_does(strate
     assert decisions.root is not None
     assert decisions.root.network_policy is not None
     np.testing.assert_allclose(decisions.root.network_policy, weights / weights.sum(1, keepdims=True), atol=1e-6)
+
+
+class Averaging(HashEvaluator):
+    """Judges everything by the mean over its images."""
+
+    def __init__(self, game: Game) -> None:
+        super().__init__(game)
+        self._averaged = game
+
+    def __call__(self, positions: Positions) -> tuple[Floats, Floats]:
+        return averaged(self._averaged, super().__call__(images(self._averaged, positions)))
+
+
+@pytest.mark.parametrize("spec", ["connect_four", "tic_tac_toe"])
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_symmetric_leaves_are_judged_by_the_mean_over_their_images(spec: str, parallel: int) -> None:
+    game, positions = sampled(spec, 30, 4)
+    seeds = np.arange(30).astype(np.uint64)
+    config = SearchConfig(dial=Dial(simulations=24), parallel_leaves=parallel)
+    expected = SearchAgent(game, Averaging(game), config, name="mean").decide(positions, seeds)
+    evaluator = HashEvaluator(game)
+    config = replace(config, symmetric=True, symmetric_leaves=True)
+    decisions = SearchAgent(game, evaluator, config, name="agent").decide(positions, seeds)
+    np.testing.assert_array_equal(decisions.actions, expected.actions)
+    np.testing.assert_allclose(decisions.policy, expected.policy, atol=1e-6)
+    np.testing.assert_allclose(decisions.values, expected.values, atol=1e-6)
+    assert np.array_equal(decisions.evaluations, len(game.action_symmetries) * expected.evaluations)
+    assert decisions.evaluations.sum() == evaluator.evaluations
+
+
+@pytest.mark.parametrize("most", [2, 3, 4, 5, 20, 21])
+def test_symmetric_leaves_keep_a_budget_of_evaluations(most: int) -> None:
+    game, positions = sampled("connect_four", 10, 2)
+    config = SearchConfig(
+        dial=Dial(simulations=100), max_evaluations=most, symmetric=True, symmetric_leaves=True, reuse=False
+    )
+    evaluator = HashEvaluator(game)
+    decisions = SearchAgent(game, evaluator, config, name="agent").decide(positions, np.zeros(10, np.uint64))
+    assert evaluator.evaluations == decisions.evaluations.sum()
+    # With no more evaluations than images everything is judged as it is.
+    assert (decisions.evaluations == (most if most == 2 else most - most % 2)).all()

@@ -32,6 +32,7 @@ QUERIES = (
     "prior_weight=0.5&simulations=9&strategy=gumbel",
     "simulations=16&parallel_leaves=4",
     "evaluations=9",
+    "simulations=9&symmetric_leaves=true",
     "simulations=0&temperature=1.5",
     "simulations=0&time=1ms",
 )
