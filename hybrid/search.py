@@ -32,7 +32,7 @@ __all__ = ["Search", "SearchConfig"]
 _CHUNK = 4096
 """Simulations that the direct end runs in one kernel call, and the room that is made at once, at most."""
 _UNLIMITED = 2**40
-"""The budget of a search that only time ends."""
+"""More simulations or evaluations than any search makes."""
 _NONE = np.zeros(0, np.int64)
 
 
@@ -77,13 +77,17 @@ class Search:
         self._images = len(game.action_symmetries)
         few = 0 < config.max_evaluations <= self._images
         self._symmetric = config.symmetric and self.evaluator is not None and self._images > 1 and not few
-        # A search of so many evaluations that another leaf's might be too many is over.
         each = self._images if self._symmetric and config.symmetric_leaves else 1
-        self._enough = config.max_evaluations - each + 1
+        self._parallel, self._enough = config.parallel_leaves, _UNLIMITED
+        if bounded:
+            left = config.max_evaluations - (self._images if self._symmetric else 1)
+            self._parallel = max(1, min(self._parallel, left // each))
+            # A search of so many evaluations that another round's might be too many is over.
+            self._enough = config.max_evaluations - self._parallel * each + 1
         self._prove = leaf_prover(game, config.leaf_nodes)
         seconds = config.dial.seconds
         self._roots = RootProofs(game, config.root_nodes, rows, seconds) if config.root_nodes else None
-        alone = config.parallel_leaves == 1 and self._prove is None and self._roots is None
+        alone = self._parallel == 1 and self._prove is None and self._roots is None
         self._fused = knows_nothing and isinstance(game, LiftedGame) and alone and not bounded
 
     @property
@@ -187,7 +191,7 @@ class Search:
 
     def descend(self) -> Leaves:
         """The first half of `advance`: go down to a leaf in every unfinished row and find its position."""
-        rows, _ = self._with_room(parallel := self.config.parallel_leaves)
+        rows, _ = self._with_room(parallel := self._parallel)
         tree = self.tree
         at, simulations = np.empty((2, len(rows) * parallel), np.int64)
         leaves = np.empty(len(at), np.int32)
@@ -200,7 +204,7 @@ class Search:
         (new,) = fresh[:found].nonzero()
         find_positions(self.game, self.forest, at[new], leaves[new], self._prove)
         if self.game.stochastic:
-            reveal(self.game, self.forest, at, leaves, new, self.config.parallel_leaves)
+            reveal(self.game, self.forest, at, leaves, new, parallel)
         unsolved = np.empty(found, np.int64)
         unsolved = unsolved[: kernels().unsolved(tree, at, leaves, unsolved)]
         positions = self.forest.at(at[unsolved], leaves[unsolved])
@@ -222,9 +226,8 @@ class Search:
         """
         if len(leaves.unsolved):
             self._expand(leaves, judged)
-        parallel = self.config.parallel_leaves
-        kernels().backup(self.tree, leaves.rows, leaves.nodes, parallel, self.game.zero_sum, self.done, self.over)
-        if self.config.max_evaluations:
+        kernels().backup(self.tree, leaves.rows, leaves.nodes, self._parallel, self.game.zero_sum, self.done, self.over)
+        if self._enough < _UNLIMITED:
             self.over |= self.evaluations >= self._enough
 
     def try_out(self, position: Positions) -> None:

@@ -31,7 +31,8 @@ class SearchConfig:
         parallel_leaves: leaves of one tree evaluated together. More than 1 fills a GPU's batches from few trees,
             at a cost in strength for the same simulations: 8 leaves of 100 cost 36 Elo (`docs/search.md`).
         max_nodes: bound on the nodes of one row; a search that reaches it ends.
-        max_evaluations: bound on the network evaluations of one search, which ends there; 0 = none.
+        max_evaluations: bound on the network evaluations of one search, which ends where its next leaves could exceed
+            it; 0 = none.
         leaf_nodes: positions that alpha-beta may visit to prove the value of each new leaf; a proven leaf is not
             evaluated, and the tree carries its value up as it does that of a finished game. 0 = no proofs. Thirty cost
             little and find wins and losses that are a few forced moves away. For two-player zero-sum games with

@@ -177,6 +177,21 @@ def test_a_budget_of_evaluations_is_kept_exactly(run: Path) -> None:
     assert np.array_equal(same.policy, plain.policy)
 
 
+@pytest.mark.parametrize("parallel", [2, 4, 8, 40])
+@pytest.mark.parametrize("options", ["", "&symmetric_leaves=true"])
+@pytest.mark.parametrize("evaluations", [1, 5, 9, 30])
+def test_leaves_of_one_round_keep_a_budget_of_evaluations(
+    run: Path, parallel: int, options: str, evaluations: int
+) -> None:
+    start, seeds = GAME.initial(4), np.arange(4, dtype=np.uint64)
+    decisions = load(f"{run}?evaluations={evaluations}&parallel_leaves={parallel}{options}").decide(start, seeds)
+    assert (decisions.evaluations <= evaluations).all()
+    assert (decisions.evaluations > evaluations / 2).all()
+    direct = load(f"{run}?evaluations={evaluations}&parallel_leaves={parallel}&dial=1").decide(start, seeds)
+    assert direct.root is not None
+    assert (direct.root.visits.sum(axis=1) >= evaluations).all()
+
+
 def test_late_positions_get_more_simulations_for_their_evaluations(run: Path) -> None:
     position = GAME.initial()
     for action in (0, 1, 2, 4, 3):
