@@ -70,10 +70,12 @@ def replay(sample: Sample) -> str:
     rows = np.random.default_rng(sample.seed).permutation(len(sample.before))[:20]
     for position in np.concatenate((sample.before[rows], sample.last[:5])):
         facts, one = game.oracle.replayed(moves_of(position)), position[None]
-        header = (facts.to_play, facts.terminal, tuple(np.array(facts.returns, np.float32).tolist()))
+        over = facts.terminal or len(moves_of(position)) == game.max_plies
+        header = (facts.to_play, over, tuple(np.array(facts.returns, np.float32).tolist()))
         kept = (int(position["to_play"]), bool(position["terminal"]), tuple(position["returns"].tolist()))
         require(header == kept, f"a replay says {header}, the position says {kept}:\n{game.render(position)}")
-        require(np.array_equal(facts.legal, game.legal_actions(one)[0]), "a replay leads to other legal actions")
+        legal = np.zeros_like(facts.legal) if over else facts.legal
+        require(np.array_equal(legal, game.legal_actions(one)[0]), "a replay leads to other legal actions")
         require(np.array_equal(facts.observation, game.observe(one)[0]), "a replay leads to another observation")
     return f"{len(rows) + len(sample.last[:5])} positions replayed from the start"
 

@@ -20,7 +20,7 @@ class ReplayedGame:
     """A `Game` over an `Engine`.
 
     Attributes:
-        max_plies: the length of its records, beyond which no game can be played.
+        max_plies: the length of its records; a game that is not over after so many plies ends there, with zero returns.
         remembered: positions whose facts are kept; 0 = every question is answered by a replay from the start.
     """
 
@@ -71,11 +71,9 @@ class ReplayedGame:
             if not 0 <= action < self.num_actions or not legal[action]:
                 allowed = np.flatnonzero(legal).tolist()
                 raise ValueError(f"action {action} of row {row} is illegal in {self.spec}: allowed are {allowed}")
-            if ply == self.max_plies:
-                raise ValueError(f"games of {self.spec} are limited to {self.max_plies} plies")
             out[row]["moves"][ply], out[row]["ply"] = action, ply + 1
             facts = self._of(out[row])
-            out[row]["to_play"], out[row]["terminal"] = facts.to_play, facts.terminal
+            out[row]["to_play"], out[row]["terminal"] = facts.to_play, facts.terminal or ply + 1 == self.max_plies
             out[row]["returns"] = facts.returns
         return out
 

@@ -16,7 +16,7 @@ from pettingzoo import AECEnv
 import games
 from games.check import check
 from games.engines import Facts
-from games.pettingzoo import env
+from games.pettingzoo import bridge, env
 from games.replay import ReplayedGame
 from games.sampling import Sample, play
 
@@ -98,6 +98,19 @@ def test_chance_moves_by_itself_by_the_seed_of_reset() -> None:
         return seen
 
     assert throws(1) == throws(1)
+    table = env("pig")
+    table.reset(seed=1)
+    ways = []
+    for _ in range(8):  # without a seed its chances go on, instead of beginning anew
+        table.reset()
+        table.step(0)
+        ways.append(table.position.tobytes())
+    table.reset(seed=1)
+    for way in ways:
+        table.reset()
+        table.step(0)
+        assert table.position.tobytes() == way
+    assert len(set(ways)) > 1
     assert len({tuple(throws(seed)) for seed in range(8)}) > 4
 
 
@@ -121,6 +134,24 @@ FOREIGN = ["pettingzoo:tictactoe_v3", "pettingzoo:connect_four_v3", "openspiel:b
 @pytest.mark.parametrize("spec", FOREIGN)
 def test_foreign_games_conform(spec: str) -> None:
     assert [finding for finding in check(spec, games=4) if not finding.ok] == []
+
+
+def test_a_foreign_game_that_is_too_long_is_nobodys() -> None:
+    """A game may be cut off everywhere: in rollouts, in searches and in what the conformance suite plays."""
+    game = bridge("connect_four_v3", max_plies=20)
+    ends, plies = game.rollout(game.initial(40), np.arange(40, dtype=np.uint64))
+    assert plies.max() == 20
+    assert ends[plies < 20].all()
+    assert not ends[plies == 20].all()
+    assert [finding for finding in check(replace(game, spec=""), games=4) if not finding.ok] == []
+    short = bridge("connect_four_v3", max_plies=5)
+    position = short.initial()
+    for action in range(5):
+        assert not position["terminal"][0]
+        position = short.step(position, [action])
+    assert position["terminal"][0]
+    assert not position["returns"].any()
+    assert not short.legal_actions(position).any()
 
 
 def twin(game: ReplayedGame, remembered: int, *, copies: bool = True) -> ReplayedGame:
