@@ -94,7 +94,7 @@ class Replay:
     @property
     def samples(self) -> Samples:
         """A copy of everything remembered, oldest first."""
-        return self._ring[np.arange(self._next - self._size, self._next) % len(self._ring)]
+        return np.concatenate(self._parts())
 
     def insert(self, samples: Samples) -> None:
         """Remember samples `[N]`, in order; where they exceed the capacity, the last ones.
@@ -130,9 +130,27 @@ class Replay:
         """How many of its samples are from `generation`."""
         return int(np.count_nonzero(self._ring["generation"][: self._size] == generation))
 
+    def handed_on(self, generations: int, capacity: int) -> Replay:
+        """A replay of `capacity` with the newest of these samples, counted as so many generations older.
+
+        These themselves become older, too.
+        """
+        self._ring["generation"] -= generations
+        if capacity == len(self._ring):
+            return self
+        other = Replay(self._game, capacity)
+        for part in self._parts():
+            other.insert(part)
+        return other
+
     def age(self, generation: int) -> float:
         """Mean age of the samples in generations; 0 when empty."""
         return float(generation - self._ring["generation"][: self._size].mean()) if self._size else 0.0
+
+    def _parts(self) -> tuple[Samples, Samples]:
+        """Everything remembered, oldest first, where it lies: a copy of it all may not fit into memory."""
+        first = self._next - self._size
+        return self._ring[first:] if first < 0 else self._ring[:0], self._ring[max(first, 0) : self._next]
 
     def _check(self, samples: Samples) -> None:
         """Raises ValueError for what is no sample of this game, or cannot be learned from."""
@@ -143,14 +161,16 @@ class Replay:
 
     def save(self, path: Path) -> None:
         """Write the samples to `path` in numpy's own format, oldest first."""
+        header = np.lib.format.header_data_from_array_1_0(self._ring) | {"shape": (self._size,)}
         with path.open("wb") as file:
-            np.lib.format.write_array(file, self.samples, allow_pickle=False)
+            np.lib.format.write_array_header_1_0(file, header)
+            for part in self._parts():
+                file.write(part.view(np.uint8).data)
 
     def load(self, path: Path) -> None:
         """Replace the samples by those of `path`. Raises ValueError where the file is not a replay of this game."""
         try:
-            with path.open("rb") as file:
-                samples: Any = np.lib.format.read_array(file, allow_pickle=False)
+            samples: Any = np.lib.format.open_memmap(path, mode="r")
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(f"{path} is not a replay: {error}") from error
         try:

@@ -174,10 +174,7 @@ def _inherit(run: Path, game: Game, config: Config, start: Path) -> None:
     remembered = Replay(game, theirs.replay.capacity)
     generation = restore(start, source, source.configure_optimizers(), remembered)
     learner = source.grown(game, config, 0)
-    samples = remembered.samples
-    samples["generation"] -= generation
-    replay = Replay(game, config.replay.capacity)
-    replay.insert(samples)
+    replay = remembered.handed_on(generation, config.replay.capacity)
     run.mkdir(parents=True, exist_ok=True)
     check_space(run, replay, learner)
     save(run, 0, learner, learner.configure_optimizers(), replay)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,46 @@ def test_ring_keeps_the_newest_in_order() -> None:
         assert replay.samples.tobytes() == expected.tobytes()
         assert len(replay) == len(expected)
     assert replay.age(39) == pytest.approx(4.5)  # the newest ten are 0 to 9 generations old
+
+
+@pytest.mark.parametrize("count", [0, 7, 10, 23])
+def test_what_is_saved_is_numpys_file_of_the_samples(tmp_path: Path, count: int) -> None:
+    """However they lie in the ring."""
+    game = games.load("connect_four")
+    replay = Replay(game, 10)
+    replay.insert(random_samples(game, count))
+    replay.save(tmp_path / "ours.npy")
+    np.save(tmp_path / "numpys.npy", replay.samples, allow_pickle=False)
+    assert (tmp_path / "ours.npy").read_bytes() == (tmp_path / "numpys.npy").read_bytes()
+    other = Replay(game, 10)
+    other.load(tmp_path / "ours.npy")
+    assert other.samples.tobytes() == replay.samples.tobytes()
+
+
+def test_saving_and_loading_take_no_copy(tmp_path: Path) -> None:
+    game = games.load("connect_four")
+    replay, other = Replay(game, 200_000), Replay(game, 200_000)
+    replay.insert(np.repeat(random_samples(game, 1), 200_000))
+    tracemalloc.start()
+    replay.save(tmp_path / "replay.npy")
+    saving = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert saving < replay.nbytes / 4
+    other.load(tmp_path / "replay.npy")
+    assert len(other) == 200_000
+
+
+@pytest.mark.parametrize("capacity", [4, 10, 40])
+def test_a_replay_is_handed_on_with_its_newest_samples(capacity: int) -> None:
+    game = games.load("tic_tac_toe")
+    samples, replay = random_samples(game, 23), Replay(game, 10)
+    replay.insert(samples)
+    expected = samples[-min(capacity, 10) :].copy()
+    expected["generation"] -= 23
+    other = replay.handed_on(23, capacity)
+    assert other.samples.tobytes() == expected.tobytes()
+    other.insert(samples[:capacity])
+    assert len(other) == capacity or capacity > 23
 
 
 def test_mirror_by_hand() -> None:
