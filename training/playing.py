@@ -189,7 +189,7 @@ class Playing:
                 break
             first -= 1
             learn(sample, proof)
-            sample["value"], sample["weight"] = _per_player(sample["position"], proof.value), 1.0
+            sample["value"] = _per_player(sample["position"], proof.value)
             self._proven[first] = True
         return first
 
@@ -206,13 +206,19 @@ class Playing:
 
 def _learn_best(sample: Samples, proof: Proof) -> None:
     """The best moves are the policy."""
-    sample["policy"] = proof.best / proof.best.sum()
+    sample["policy"], sample["weight"] = proof.best / proof.best.sum(), 1.0
 
 
 def _learn_kept(sample: Samples, proof: Proof) -> None:
-    """Of what the search preferred, the moves remain that keep the value, for these are many and not equally good."""
+    """Of what the search preferred, the moves remain that keep the value, for these are many and not equally good.
+
+    What a search too small to be learned from preferred is not learned for that.
+    """
     policy = np.where(proof.best, sample["policy"], 0.0)
-    sample["policy"] = policy / policy.sum() if policy.any() else proof.best / proof.best.sum()
+    if policy.any():
+        sample["policy"] = policy / policy.sum()
+    else:
+        _learn_best(sample, proof)
 
 
 def _per_player(position: Positions, value: float) -> npt.NDArray[np.float32]:

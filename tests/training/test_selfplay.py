@@ -285,6 +285,18 @@ def test_proven_positions_are_learned_exactly(name: str) -> None:
     assert fingerprint(played(name, prove_nodes=300, games=8, slots=3)) == fingerprint(result)
 
 
+def test_hindsight_lets_no_small_search_teach_its_policy() -> None:
+    """Where a proof tells outcomes alone the policy is the search's, of which a small one's is not learned."""
+    name = "connect_four:rows=4,columns=5"
+    options: dict[str, Any] = {"prove_nodes": 1, "full_fraction": 0.3, "games": 12}
+    plain, result = played(name, **options), played(name, hindsight_nodes=3000, **options)
+    unlearned = 0
+    for one, before in zip(result, plain, strict=True):
+        proven = (np.abs(one.samples["value"] - before.samples["value"]) > 0).any(axis=1)
+        unlearned += int((proven & (one.samples["weight"] == 0.0)).sum())
+    assert unlearned > 0
+
+
 def test_hindsight_learns_what_proofs_say_of_the_moves_before() -> None:
     """From the earliest proof on all is the exhaustive solver's, and its value is the outcome of what was before."""
     name = "connect_four:rows=4,columns=5"
