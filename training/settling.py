@@ -37,14 +37,10 @@ def reopened(config: Config, done: int) -> Config:
     everything that is decided by measurement is open once more. Where no change is due, `growth` begins anew.
     """
     generations, after = config.generations, config.later.after
+    direct = max(0, config.self_play.direct_generations - done)
     if 0 < after <= done:
         config = replace(config, generations=max(generations, after + 1)).afterwards()
     later = replace(config.later, after=after - done) if done < after else LaterConfig()
-    playing = replace(
-        config.self_play,
-        direct_generations=max(0, config.self_play.direct_generations - done),
-        backend="fastest",
-        slots=0,
-    )
+    playing = replace(config.self_play, direct_generations=direct, backend="fastest", slots=0)
     learner = replace(config.learner, precision="fastest")
     return replace(config, self_play=playing, learner=learner, later=later, generations=generations)

@@ -155,7 +155,8 @@ class Round:
     """A generation that is being played, whether or not anyone hears of it.
 
     Attributes:
-        seconds: wall time from its start to its end; 0 until it has been finished.
+        seconds: wall time from its start to when its last worker so far was heard to have ended, which may be
+            later than it did where nobody listened; 0 before.
     """
 
     def __init__(
@@ -181,6 +182,7 @@ class Round:
             self._take(message)
             if isinstance(message, Effort):
                 self._busy.remove(index)
+                self.seconds = time.perf_counter() - self._begun
 
     def finish(self) -> tuple[list[PlayedGame], Effort]:
         """Wait for the end; returns the games in order of their numbers, and what they cost.
@@ -194,9 +196,9 @@ class Round:
             self._begun = time.perf_counter()
             for message in self._local:
                 self._take(message)
+            self.seconds = time.perf_counter() - self._begun
         while self._busy:
             self.hear(None)
-        self.seconds = time.perf_counter() - self._begun
         return sorted(self._games, key=lambda game: game.number), self._effort
 
     def _take(self, message: PlayedGame | Effort) -> None:

@@ -124,6 +124,12 @@ def test_what_follows_a_run_after_its_change_begins_as_that_would_go_on(done: in
     assert (following.later, following.generations) == (LaterConfig(), generations)
 
 
+def test_what_follows_a_run_after_its_change_may_still_begin_by_rollouts() -> None:
+    """Of ten generations by rollouts seven are over, five of them before the change."""
+    config = Config(later=LaterConfig(after=5, blocks=1), self_play=SelfPlayConfig(direct_generations=10))
+    assert reopened(config, 7).self_play.direct_generations == 3
+
+
 def test_what_follows_a_run_before_its_change_comes_to_it_as_well() -> None:
     later = LaterConfig(after=3, blocks=2, rate=0.5)
     config = Config(later=later, self_play=SelfPlayConfig(direct_generations=2), generations=5)
