@@ -24,9 +24,8 @@ def fastest_backend(config: Config, agent: Checkpoint) -> Config:
     playing = config.self_play
     if playing.backend != "fastest":
         return config
-    workers = max(1, config.workers)
-    batch = min(playing.slots or _BATCH, -(-playing.games // workers))
-    backend = choose(agent, workers=workers, precision=playing.precision, batch=batch)
+    batch = min(playing.slots or _BATCH, config.share)
+    backend = choose(agent, workers=max(1, config.workers), precision=playing.precision, batch=batch)
     return replace(config, self_play=replace(playing, backend=backend))
 
 

@@ -38,7 +38,7 @@ def fastest_slots(game: Game, config: Config, agent: Checkpoint) -> Config:
     """
     if config.self_play.slots:
         return config
-    share = share_of(config)
+    share = config.share
     sizes = sorted({min(size, share) for size in SIZES})
     rates = simulation_rates(game, config.self_play, agent, sizes, config.seed) if len(sizes) > 1 else {share: 1.0}
     enough = _NEARLY * max(rates.values())
@@ -74,8 +74,3 @@ def simulation_rates(
             search.run()
             rates[size] = max(rates[size], search.done.sum() / (time.perf_counter() - start))
     return rates
-
-
-def share_of(config: Config) -> int:
-    """The games of a generation for one worker."""
-    return -(-config.self_play.games // max(1, config.workers))

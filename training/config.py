@@ -201,6 +201,11 @@ class Config:
             except ValueError as error:
                 raise ValueError(f"later must lead to what is allowed: {error}") from error
 
+    @property
+    def share(self) -> int:
+        """The games of a generation for one worker."""
+        return -(-self.self_play.games // max(1, self.workers))
+
     def late(self, generation: int) -> bool:
         """Whether a generation, counted from 1, comes after the change that `later` tells of."""
         return 0 < self.later.after < generation

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from games import Game
 from training.backends import fastest_backend, untrained
-from training.batching import fastest_slots, share_of
+from training.batching import fastest_slots
 from training.config import Config, LaterConfig
 from training.precision import settle_precision
 from training.selfplay_config import BackendName
@@ -22,7 +22,7 @@ def settle(game: Game, config: Config) -> Config:
     if playing.device != "cpu":
         # The backend is not asked.
         backend: BackendName = "onnxruntime" if playing.backend == "fastest" else playing.backend
-        slots = playing.slots or min(share_of(config), _DEVICE)
+        slots = playing.slots or min(config.share, _DEVICE)
         return replace(config, self_play=replace(playing, backend=backend, slots=slots))
     if playing.backend != "fastest" and playing.slots:
         return config
