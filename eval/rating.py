@@ -1,13 +1,12 @@
-"""Ratings: Bradley-Terry with draws (Davidson) and a first-move advantage, with intervals that openings cannot fool.
+"""Ratings: Elo's expected scores with draws as half a win and a first-move advantage, whatever openings and draws do.
 
-Davidson's model (1970), with the order effect of Davidson and Beaver (1977): with x = θ_first - θ_second + η, the first
-mover's win, a draw and its loss have weights e^(x/2), ν and e^(-x/2). Of the usual models (Rao-Kupper, BayesElo's) it
-alone makes a draw worth exactly half a win, whatever the draw rate: ratings reproduce every agent's expected points,
-also where draws do not follow the model. The likelihood is concave.
+With x = θ_first - θ_second + η, the first mover's expected points are p = 1 / (1 + e^-x). Points s, a draw's ½ too,
+enter as s ln p + (1 - s) ln(1 - p): a quasi-likelihood (Wedderburn 1974), as Ordo's, which is concave and asks nothing
+of how often games are drawn. At the fit every agent's expected points equal those it made.
 
-Prior: normal with standard deviation 1000 Elo around the pool's mean, and as wide for the advantage and ln ν; worth a
-fraction of one game, it keeps perfect scores finite.
-Shapes: G games, n agents, K clusters; parameters `[n + 2]` are θ, η and ln ν, in natural logarithms.
+Prior: normal with standard deviation 1000 Elo around the pool's mean, and as wide for the advantage; worth a fraction
+of one game, it keeps perfect scores finite.
+Shapes: G games, n agents, K clusters; parameters `[n + 1]` are θ and η, in natural logarithms.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ import numpy.typing as npt
 from scipy import linalg, sparse, special
 
 from eval.clusters import Outcomes
+from eval.statistics import score_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,23 +37,23 @@ class Ratings:
 
     Attributes:
         agents: their names.
-        elo: `[n]` ratings. A small difference means the expected score of Elo's formula, at the pool's draw rate.
+        elo: `[n]` ratings. A difference means the expected score of Elo's formula.
         advantage: what moving first is worth, in Elo.
-        draws: share of draws between equals, moving first aside.
         reference: `[n]` weights of the ratings whose sum is fixed: one agent, or all equally.
         robust: `[n, n]` covariance of the ratings, errors free to depend on each other within clusters.
-        model: `[n, n]` covariance by the model alone, as if all games were independent.
+        model: `[n, n]` covariance by the model alone, as if all games were independent and none could be drawn.
         clusters: `[n]` how many clusters each agent played in.
+        cluster_games: how many games of two agents a cluster has, on average.
     """
 
     agents: tuple[str, ...]
     elo: Floats
     advantage: float
-    draws: float
     reference: Floats
     robust: Floats
     model: Floats
     clusters: npt.NDArray[np.int64]
+    cluster_games: float
 
     def interval(self, agent: str, confidence: float = 0.95) -> tuple[float, float]:
         """An interval for the rating of `agent`; of no width for the anchor."""
@@ -83,11 +83,8 @@ class Ratings:
 
     def expected(self, agent: str, other: str) -> float:
         """The points that `agent` should score against `other`, in [0, 1], moving first in every other game."""
-        scale, nu = _ELO * (1.0 - self.draws), 2.0 * self.draws / (1.0 - self.draws)
         gap = float(self._contrast(agent, other) @ self.elo)
-        ahead = [(gap + side * self.advantage) / (2.0 * scale) for side in (1.0, -1.0)]
-        shares = [(math.exp(x) + nu / 2.0) / (math.exp(x) + nu + math.exp(-x)) for x in ahead]
-        return sum(shares) / 2.0
+        return (score_of(gap + self.advantage) + score_of(gap - self.advantage)) / 2.0
 
     def _contrast(self, agent: str, other: str) -> Floats:
         """Weights `[n]` of the ratings in the difference of two."""
@@ -112,13 +109,18 @@ class Ratings:
     def _deviation(self, contrast: Floats) -> float:
         """The standard error of a difference of ratings.
 
-        Seen errors say little where nearly every game went one way, so the cluster-robust variance counts with weight
-        1 / (1 + v) and the model's, v in squared natural logarithms, with the rest: all but a few per cent robust
-        after a hundred level games, the model's after a perfect score.
+        Seen errors say little where nearly every game went the same way, so the model's variance v (of the difference
+        whose largest weight is 1, in squared natural logarithms) counts with weight u / (1 + u), u = v g² / 2 with g
+        games a cluster, and the cluster-robust one with the rest: all but a few per cent robust after a hundred level
+        games, the model's after a perfect score. After K clusters of draws alone, u v is 8 / K²: what `score_interval`
+        takes the variance to be, with one more cluster won outright and one lost.
         """
+        size = float(np.abs(contrast).max())
+        if not size:
+            return 0.0
         model, robust = (max(float(contrast @ matrix @ contrast), 0.0) for matrix in (self.model, self.robust))
-        weight = 1.0 / (1.0 + model / _ELO**2)
-        return math.sqrt(weight * robust + (1.0 - weight) * model)
+        unseen = model * (self.cluster_games / (_ELO * size)) ** 2 / 2.0
+        return math.sqrt((robust + unseen * model) / (1.0 + unseen))
 
 
 def rate(outcomes: Outcomes, *, anchor: str | None = None, anchor_elo: float = 0.0) -> Ratings:
@@ -134,25 +136,19 @@ def rate(outcomes: Outcomes, *, anchor: str | None = None, anchor_elo: float = 0
     precision, cells = _precision(count), _pooled(outcomes)
     parameters = _fit(cells, precision)
     reference = np.full(count, 1.0 / count) if anchor is None else np.eye(count)[outcomes.agents.index(anchor)]
-    theta, nu = parameters[:count], math.exp(parameters[-1])
-    # d score / d rating at a difference of 0 is 1/4 by Elo's formula and 1 / (4 + 2 ν) by the model.
-    scale = _ELO * 2.0 / (2.0 + nu)
-    centred = theta - reference @ theta
-    jacobian = np.zeros((count, count + 2))
-    jacobian[:, :count] = scale * (np.eye(count) - reference)
-    jacobian[:, -1] = -scale * nu / (2.0 + nu) * centred
     # Only differences of ratings are determined; the pseudo-inverse leaves their mean out.
     inverse = linalg.pinvh(_information(cells, parameters) + precision)
-    meat = _meat(outcomes, parameters, precision)
+    differences = _ELO * np.column_stack((np.eye(count) - reference, np.zeros(count)))
+    influence = differences @ inverse
     return Ratings(
         agents=outcomes.agents,
-        elo=anchor_elo + scale * centred,
-        advantage=float(scale * parameters[count]),
-        draws=nu / (2.0 + nu),
+        elo=anchor_elo + differences @ parameters,
+        advantage=float(_ELO * parameters[-1]),
         reference=reference,
-        robust=jacobian @ inverse @ meat @ inverse @ jacobian.T,
-        model=jacobian @ inverse @ jacobian.T,
+        robust=influence @ _meat(outcomes, parameters, precision) @ influence.T,
+        model=influence @ differences.T,
         clusters=_clusters_of_agents(outcomes),
+        cluster_games=_games_of_a_cluster(outcomes),
     )
 
 
@@ -170,19 +166,15 @@ def _require_connected(outcomes: Outcomes) -> None:
 
 
 def _precision(count: int) -> Floats:
-    """The prior's inverse covariance `[n + 2, n + 2]`."""
-    precision = np.eye(count + 2)
+    """The prior's inverse covariance `[n + 1, n + 1]`."""
+    precision = np.eye(count + 1)
     precision[:count, :count] -= 1.0 / count
     return np.asarray(precision * (_ELO / PRIOR_SD) ** 2)
 
 
-def _probabilities(outcomes: Outcomes, parameters: Floats) -> tuple[Floats, Floats, Floats]:
-    """Chances `[G]` of the first mover's win, a draw and its loss."""
-    gap = parameters[outcomes.first] - parameters[outcomes.second] + parameters[-2]
-    logits = np.stack((gap / 2.0, np.full(len(gap), parameters[-1]), -gap / 2.0))
-    weights = np.exp(logits - logits.max(axis=0))
-    win, draw, loss = weights / weights.sum(axis=0)
-    return win, draw, loss
+def _gaps(outcomes: Outcomes, parameters: Floats) -> Floats:
+    """The logarithms `[G]` of the odds that the first mover is expected to score at."""
+    return np.asarray(parameters[outcomes.first] - parameters[outcomes.second] + parameters[-1])
 
 
 def _fit(cells: Outcomes, precision: Floats) -> Floats:
@@ -215,41 +207,31 @@ def _pooled(outcomes: Outcomes) -> Outcomes:
 
 
 def _loss(outcomes: Outcomes, precision: Floats, parameters: Floats) -> float:
-    """The negative logarithm of the posterior density, up to a constant."""
-    win, draw, loss = _probabilities(outcomes, parameters)
-    chance = np.select([outcomes.points == 1.0, outcomes.points == 0.5], [win, draw], loss)
-    return float(-outcomes.weights @ np.log(np.maximum(chance, 1e-300)) + parameters @ precision @ parameters / 2.0)
+    """The negative logarithm of quasi-likelihood times prior, up to a constant."""
+    gaps = _gaps(outcomes, parameters)
+    surprise = np.logaddexp(0.0, gaps) - outcomes.points * gaps
+    return float(outcomes.weights @ surprise + parameters @ precision @ parameters / 2.0)
 
 
 def _scores(outcomes: Outcomes, parameters: Floats, groups: int) -> Floats:
-    """Gradients of the log-likelihood, summed over each cluster: `[K, n + 2]`."""
-    win, draw, _ = _probabilities(outcomes, parameters)
-    surplus = outcomes.weights * (outcomes.points - win - draw / 2.0)
-    excess = outcomes.weights * ((outcomes.points == 0.5) - draw)
+    """Gradients of the quasi-likelihood's logarithm, summed over each cluster: `[K, n + 1]`."""
+    surplus = outcomes.weights * (outcomes.points - special.expit(_gaps(outcomes, parameters)))
     width, rows = len(parameters), outcomes.clusters * len(parameters)
-    places = (rows + outcomes.first, rows + outcomes.second, rows + width - 2, rows + width - 1)
-    values = np.concatenate((surplus, -surplus, surplus, excess))
-    sums = np.bincount(np.concatenate(places), values, minlength=groups * width)
+    places = (rows + outcomes.first, rows + outcomes.second, rows + width - 1)
+    sums = np.bincount(np.concatenate(places), np.concatenate((surplus, -surplus, surplus)), minlength=groups * width)
     return sums.reshape(groups, width).astype(np.float64)
 
 
 def _information(cells: Outcomes, parameters: Floats) -> Floats:
-    """Fisher's information `[n + 2, n + 2]`."""
-    win, draw, _ = _probabilities(cells, parameters)
-    share = win + draw / 2.0
-    spread = cells.weights * (win + draw / 4.0 - share**2)
-    mixed = cells.weights * draw * (0.5 - share)
+    """Fisher's information `[n + 1, n + 1]` of games that are won or lost; drawn ones tell more."""
+    shares = special.expit(_gaps(cells, parameters))
     identity = np.eye(len(parameters))
-    design = identity[cells.first] - identity[cells.second] + identity[-2]
-    information = design.T @ (design * spread[:, None])
-    information[-1] += design.T @ mixed
-    information[:, -1] = information[-1]
-    information[-1, -1] = float(cells.weights @ (draw * (1.0 - draw)))
-    return np.asarray(information)
+    design = identity[cells.first] - identity[cells.second] + identity[-1]
+    return np.asarray(design.T @ (design * (cells.weights * shares * (1.0 - shares))[:, None]))
 
 
 def _meat(outcomes: Outcomes, parameters: Floats, precision: Floats) -> Floats:
-    """The covariance of the posterior's gradient with errors clustered, `[n + 2, n + 2]`."""
+    """The covariance of the posterior's gradient with errors clustered, `[n + 1, n + 1]`."""
     groups = int(outcomes.clusters.max()) + 1
     gradients = _scores(outcomes, parameters, groups)
     return np.asarray(groups / max(groups - 1, 1) * gradients.T @ gradients + precision)
@@ -259,3 +241,10 @@ def _clusters_of_agents(outcomes: Outcomes) -> npt.NDArray[np.int64]:
     """How many clusters each agent played in, `[n]`."""
     pairs = np.concatenate(([outcomes.first, outcomes.clusters], [outcomes.second, outcomes.clusters]), axis=1)
     return np.bincount(np.unique(pairs, axis=1)[0], minlength=len(outcomes.agents))
+
+
+def _games_of_a_cluster(outcomes: Outcomes) -> float:
+    """How many games of two agents a cluster has on average, by weight."""
+    sides = np.sort(np.stack((outcomes.first, outcomes.second)), axis=0)
+    meetings = np.unique(np.vstack((sides, outcomes.clusters)), axis=1)
+    return float(outcomes.weights.sum() / meetings.shape[1])

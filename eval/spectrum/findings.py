@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.spectrum.survey import Estimate, Spectrum
+from eval.spectrum.survey import Estimate, Spectrum, rising
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,12 @@ def _time(milliseconds: float) -> str:
 
 
 def equivalent(spectrum: Spectrum, spec: str) -> str | None:
-    """How many simulations search alone needs to play like this agent, in words; None without two such agents."""
+    """How many simulations search alone needs to play like this agent, in words; None without two such agents.
+
+    More simulations are taken not to be worse, whatever chance says. The ends of the interval are budgets that were
+    measured: from the smallest up, the last that is surely weaker, and from the largest down, the last that is surely
+    stronger. The first that is not sure ends either row, so each end holds with 97.5 % however many there are.
+    """
     direct = {cell.simulations: cell.agent for cell in spectrum.pool.cells if cell.position == 1.0}
     for opponent in spectrum.design.opponents:
         number = opponent.removeprefix("mcts?simulations=")
@@ -47,22 +52,16 @@ def equivalent(spectrum: Spectrum, spec: str) -> str | None:
     if len(direct) < 2:
         return None
     budgets = sorted(direct)
-    # More simulations are not worse, whatever chance says.
-    ratings = list(itertools.accumulate((spectrum.elo(direct[budget]).value for budget in budgets), max))
-    elo = spectrum.elo(spec)
-    middle, low, high = (_interpolated(budgets, ratings, value) for value in (elo.value, elo.low, elo.high))
-    if middle in (budgets[0], budgets[-1]):
-        return f"{'at most' if middle == budgets[0] else 'at least'} {middle:,.0f}"
-    least, most = ("" if edge in (budgets[0], budgets[-1]) else f"{edge:,.0f}" for edge in (low, high))
+    leads = {budget: spectrum.gain(spec, direct[budget]) for budget in budgets}
+    weaker = list(itertools.takewhile(lambda budget: leads[budget].low > 0.0, budgets))
+    stronger = list(itertools.takewhile(lambda budget: leads[budget].high < 0.0, reversed(budgets)))
+    if len(weaker) == len(budgets) or len(stronger) == len(budgets):
+        return f"at least {budgets[-1]:,}" if weaker else f"at most {budgets[0]:,}"
+    ratings = rising([spectrum.elo(direct[budget]) for budget in budgets])
+    middle = float(np.exp(np.interp(spectrum.elo(spec).value, ratings, np.log(budgets))))
+    least, most = (f"{ends[-1]:,}" if ends else "" for ends in (weaker, stronger))
     between = f"{least or f'under {budgets[0]:,}'} to {most or f'over {budgets[-1]:,}'}"
-    return f"about {middle:,.0f} ({between})"
-
-
-def _interpolated(budgets: list[int], ratings: list[float], elo: float) -> float:
-    """The budget of this rating, between those that were measured on a logarithmic scale, to two digits."""
-    if elo <= ratings[0] or elo >= ratings[-1]:
-        return float(budgets[0] if elo <= ratings[0] else budgets[-1])
-    return float(f"{math.exp(float(np.interp(elo, ratings, np.log(budgets)))):.2g}")
+    return f"about {float(f'{middle:.2g}'):,.0f} ({between})"
 
 
 def per_doubling(spectrum: Spectrum, generation: int, position: float) -> Estimate | None:
@@ -96,13 +95,20 @@ def _search_pays(spectrum: Spectrum) -> Finding | None:
     top = spectrum.design.simulations[-1]
     if not sure:
         answer = "Not certainly at any budget measured: no interval of a gain over the network alone is above zero."
-    else:
+    elif sure == list(gains)[-len(sure) :]:
         over = f"{amount(gains[top])} over its own move"
         answer = f"From {sure[0]:,} simulations on; with {top:,} the newest network gains {over}."
+    else:
+        answer = _only_at(sure)
     details = [f"{budget:,} simulations: {amount(gain)}" for budget, gain in gains.items()]
     times = [spectrum.milliseconds(alone), spectrum.milliseconds(spectrum.cell(newest, 0.5, top).agent)]
     details.append(f"The price: {_time(times[1])} a move at {top:,} simulations instead of {_time(times[0])}.")
     return Finding("When does search pay?", answer, tuple(details))
+
+
+def _only_at(sure: list[int]) -> str:
+    """The answer where the gain is certain at some of the budgets."""
+    return f"At {', '.join(f'{budget:,}' for budget in sure)} simulations; elsewhere the gain is not certain."
 
 
 def _network_pays(spectrum: Spectrum) -> Finding | None:
@@ -123,7 +129,7 @@ def _network_pays(spectrum: Spectrum) -> Finding | None:
             f"{amount(gains[top])} to {top:,}."
         )
     elif sure:
-        answer = f"At {', '.join(f'{budget:,}' for budget in sure)} simulations; elsewhere the gain is not certain."
+        answer = _only_at(sure)
     else:
         answer = "Not certainly at any budget measured: search alone is as strong at equal simulations."
     details = [f"{budget:,} simulations, network or none: {amount(gain)}" for budget, gain in gains.items()]

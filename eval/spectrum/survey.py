@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -162,18 +162,20 @@ def complete(
     )
 
 
-def calibrate(spectrum: Spectrum) -> Strength | None:
-    """The strength of the newest checkpoint by level, or None where its agent has options of its own.
+def rising(measured: Sequence[Estimate]) -> list[float]:
+    """Ratings made to rise, from each agent to the next, by isotonic regression weighted by their variances."""
+    # An anchor among them has no error at all; half a point keeps its weight finite.
+    errors = [max(one.high - one.low, 1.0) for one in measured]
+    fitted = isotonic_regression([one.value for one in measured], weights=1.0 / np.square(errors))
+    return [float(elo) for elo in fitted.x]
 
-    Ratings are made to rise with the level by isotonic regression, weighted by their variances.
-    """
+
+def calibrate(spectrum: Spectrum) -> Strength | None:
+    """The strength of the newest checkpoint by level, or None where its agent has options of its own."""
     pool = spectrum.pool
     if not pool.rungs:
         return None
     measured = [spectrum.elo(spec) for _, spec in pool.rungs]
-    # An anchor among the rungs has no error at all; half a point keeps its weight finite.
-    errors = [max(one.high - one.low, 1.0) for one in measured]
-    rising = isotonic_regression([one.value for one in measured], weights=1.0 / np.square(errors)).x
     return Strength(
         game=pool.game,
         checkpoint=pool.newest.name,
@@ -183,7 +185,7 @@ def calibrate(spectrum: Spectrum) -> Strength | None:
         agents=len(pool.agents),
         games=len(spectrum.results.records),
         rungs=tuple(
-            Rung(level=level, measured=one.value, low=one.low, high=one.high, elo=float(elo))
-            for (level, _), one, elo in zip(pool.rungs, measured, rising, strict=True)
+            Rung(level=level, measured=one.value, low=one.low, high=one.high, elo=elo)
+            for (level, _), one, elo in zip(pool.rungs, measured, rising(measured), strict=True)
         ),
     )

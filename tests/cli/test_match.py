@@ -56,7 +56,10 @@ def test_a_sequential_test_stops_when_it_knows(match: Any) -> None:
     assert better["games"] < 400
     assert better["sprt"] == {"elo0": 0, "elo1": 50, "alpha": 0.05, "beta": 0.05, "verdict": "better"}
     assert "Is the first agent 50 Elo better rather than 0" in better["out"]
-    assert match(arguments[0], *arguments[:0:-1], *options)["sprt"]["verdict"] == "not better"
+    assert "lean towards this verdict" in " ".join(better["out"].split())
+    worse = match(arguments[0], *arguments[:0:-1], *options)
+    assert worse["sprt"]["verdict"] == "not better"
+    assert "lean towards this verdict" in " ".join(worse["out"].split())
 
 
 def test_a_sequential_test_that_runs_out_of_games_says_so(match: Any, tmp_path: Path) -> None:
@@ -66,6 +69,7 @@ def test_a_sequential_test_that_runs_out_of_games_says_so(match: Any, tmp_path: 
     result = match("tic_tac_toe", *programs, *options)
     assert (result["sprt"]["verdict"], result["games"], result["distinct_games"]) == ("undecided", 40, 18)
     assert "its last games all repeat earlier ones" in " ".join(result["out"].split())
+    assert "lean towards" not in result["out"]
 
 
 @pytest.mark.parametrize("value", ["20", "0,x", "20,0"])

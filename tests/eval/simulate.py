@@ -17,15 +17,15 @@ ELO = 400 / math.log(10)
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """Davidson's model with a first-move advantage and openings that favour a side by chance.
+    """Elo's expected scores with a first-move advantage, draws, and openings that favour a side by chance.
 
-    `elo` are true ratings on the scale on which a small difference means Elo's expected score; `advantage` in Elo too;
-    `nu` weighs draws (0.5 gives 20 % between equals); `luck` is the standard deviation of what an opening is worth.
+    `elo` are true ratings, `advantage` in Elo too; `draws` is the share of draws between equals, otherwise that of the
+    weaker side's points that it makes by draws; `luck` is the standard deviation of what an opening is worth.
     """
 
     elo: tuple[float, ...]
     advantage: float = 30.0
-    nu: float = 0.5
+    draws: float = 0.2
     luck: float = 0.0
 
     def play(
@@ -53,10 +53,10 @@ class World:
     ) -> Floats:
         """One game each: the first mover's points."""
         elo = np.array(self.elo)
-        gap = (elo[first] - elo[second] + self.advantage + luck) / ELO * (2 + self.nu) / 2
-        win, loss = np.exp(gap / 2), np.exp(-gap / 2)
-        chance = rng.random(len(gap)) * (win + loss + self.nu)
-        return np.select([chance < win, chance < win + self.nu], [1.0, 0.5], 0.0)
+        share = 1 / (1 + np.exp((elo[second] - elo[first] - self.advantage - luck) / ELO))
+        draw = 2 * self.draws * np.minimum(share, 1 - share)
+        chance = rng.random(len(share))
+        return np.select([chance < share - draw / 2, chance < share + draw / 2], [1.0, 0.5], 0.0)
 
 
 def joined(parts: list[Outcomes]) -> Outcomes:

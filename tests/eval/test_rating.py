@@ -9,12 +9,13 @@ import choix
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy import stats
+from scipy import optimize, special, stats
 
 import games
 from eval.clusters import Outcomes, clusters, outcomes
 from eval.match import play
 from eval.rating import PRIOR_SD, Ratings, rate
+from eval.statistics import elo_of, score_interval
 from tests.eval import players
 from tests.eval.simulate import ELO, World, joined
 
@@ -52,17 +53,14 @@ def test_without_draws_it_is_bradley_terry_as_choix_fits_it() -> None:
     ours = rate(_both_ways([(winner, loser, 1.0) for winner, loser in wins], 6))
     assert ours.elo == pytest.approx(ELO * (theirs - theirs.mean()), abs=0.5)
     assert abs(ours.advantage) < 1e-6
-    assert ours.draws < 0.01
 
 
-def test_two_agents_are_fitted_in_closed_form() -> None:
-    # Davidson's estimates for one pair: gap = ln(wins / losses), nu = draws / sqrt(wins * losses).
+def test_two_agents_are_as_far_apart_as_their_score_says() -> None:
     results = [(0, 1, 1.0)] * 5000 + [(0, 1, 0.5)] * 3000 + [(0, 1, 0.0)] * 2000
     ratings = rate(_both_ways(results, 2), anchor="a1", anchor_elo=1000)
-    nu = 3000 / math.sqrt(5000 * 2000)
     assert ratings.elo[1] == 1000
-    assert ratings.elo[0] - 1000 == pytest.approx(ELO * math.log(2.5) * 2 / (2 + nu), abs=0.2)
-    assert ratings.draws == pytest.approx(nu / (2 + nu), abs=1e-3)
+    assert ratings.elo[0] - 1000 == pytest.approx(elo_of(0.65), abs=0.2)
+    assert ratings.expected("a0", "a1") == pytest.approx(0.65, abs=1e-3)
     # The standard error of the mean points 0.65 over 10,000 games, by the slope of Elo's curve at that score.
     error = math.sqrt((0.5 + 0.3 / 4 - 0.65**2) / 10_000) / (0.65 * 0.35) * ELO
     gap, low, high = ratings.difference("a0", "a1")
@@ -74,8 +72,88 @@ def test_moving_first_is_rated() -> None:
     world = World(elo=(0.0, 0.0, 0.0), advantage=80.0)
     ratings = rate(world.play([(0, 1), (0, 2), (1, 2)], [3000] * 3, np.random.default_rng(0)))
     assert ratings.advantage == pytest.approx(80, abs=10)
-    assert ratings.draws == pytest.approx(0.2, abs=0.01)
     assert ratings.elo == pytest.approx(np.zeros(3), abs=10)
+
+
+def test_it_is_the_greatest_of_the_quasi_likelihood_that_is_stated() -> None:
+    played = replace(FIVE, draws=0.6).play([(0, 1), (0, 4), (1, 3), (2, 3)], [40, 3, 20, 15], np.random.default_rng(0))
+
+    def surprise(parameters: npt.NDArray[np.float64]) -> float:
+        elo, advantage = parameters[:-1], parameters[-1]
+        share = special.expit((elo[played.first] - elo[played.second] + advantage) / ELO)
+        found = played.points * np.log(share) + (1 - played.points) * np.log(1 - share)
+        return float(((elo - elo.mean()) ** 2).sum() + advantage**2) / 2 / PRIOR_SD**2 - float(found.sum())
+
+    theirs = optimize.minimize(surprise, np.zeros(6), method="BFGS", tol=1e-6).x
+    ours = rate(played)
+    assert ours.elo == pytest.approx(theirs[:-1] - theirs[:-1].mean(), abs=0.1)
+    assert ours.advantage == pytest.approx(theirs[-1], abs=0.1)
+
+
+def test_ratings_reproduce_points_whatever_is_drawn() -> None:
+    # Draws that no model foresees: a0 and a1 draw all their games, a2 none.
+    results = [(0, 1, 0.5)] * 400
+    for agent in (0, 1):
+        results += [(agent, 2, 1.0)] * 320 + [(agent, 2, 0.0)] * 80
+    ratings = rate(_both_ways(results, 3))
+    for agent, points in (("a0", 520), ("a1", 520), ("a2", 160)):
+        expected = sum(400 * ratings.expected(agent, other) for other in ratings.agents if other != agent)
+        assert expected == pytest.approx(points, abs=0.1)
+
+
+def test_ratings_keep_their_scale_where_draws_are_many() -> None:
+    results = [(0, 1, 0.5)] * 100
+    for agent in (0, 1):
+        results += [(agent, 2, 1.0)] * 79 + [(agent, 2, 0.5)] * 21
+    ratings = rate(_both_ways(results, 3))
+    gap, low, high = ratings.difference("a0", "a2")
+    assert gap == pytest.approx(elo_of(0.895), abs=5)
+    assert low < elo_of(0.895) < high
+    # More draws between the two that both beat the third say nothing of how far they are above it.
+    more = rate(_both_ways(results + [(0, 1, 0.5)] * 1900, 3))
+    assert more.difference("a0", "a2")[0] == pytest.approx(gap, abs=2)
+
+
+@pytest.mark.parametrize("wins", [0, 5, 20])
+def test_fewer_losses_never_lower_a_rating(wins: int) -> None:
+    def rated(losses: int) -> float:
+        drawn = [(0, 1, 0.5)] * (200 - wins - losses)
+        return rate(_both_ways([(0, 1, 1.0)] * wins + [(0, 1, 0.0)] * losses + drawn, 2)).difference("a0", "a1")[0]
+
+    gaps = [rated(losses) for losses in (0, 1, 2, 5, 20)]
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[-1] < gaps[0] - 30
+
+
+@pytest.mark.parametrize("openings", [6, 20, 100])
+@pytest.mark.parametrize("pairs", [[(0.5, 0.5)] * 2, [(1.0, 0.0), (0.0, 1.0)]])
+def test_level_openings_leave_the_interval_as_open_as_a_match(openings: int, pairs: list[tuple[float, float]]) -> None:
+    """There is no error to see, whether openings were drawn or decided their games whoever played which side."""
+    gap, low, high = rate(_openings(pairs * (openings // 2))).difference("a0", "a1")
+    _, match = score_interval([0.5] * openings)
+    assert gap == pytest.approx(0, abs=1e-9)
+    assert (low, high) == pytest.approx((-elo_of(match), elo_of(match)), rel=0.06)
+
+
+def _openings(points: list[tuple[float, float]]) -> Outcomes:
+    """Two agents' games from one opening after another: the first one's points, moving first and moving second."""
+    count = len(points)
+    ours = np.array(points, np.float64).reshape(count, 2)
+    first = np.tile([0, 1], (count, 1))
+    return Outcomes(
+        agents=("a0", "a1"),
+        first=first.ravel(),
+        second=1 - first.ravel(),
+        points=np.column_stack((ours[:, 0], 1 - ours[:, 1])).ravel(),
+        clusters=np.repeat(np.arange(count), 2),
+        weights=np.ones(2 * count),
+    )
+
+
+def test_intervals_scale_with_what_they_are_of() -> None:
+    ratings = rate(_openings([(1.0, 0.5), (0.5, 0.5), (0.0, 1.0), (1.0, 0.0)]))
+    whole, half = ratings.difference("a0", "a1"), ratings.combination({"a0": 0.5, "a1": -0.5})
+    assert half == pytest.approx(tuple(edge / 2 for edge in whole))
 
 
 def _coverage(world: World, rounds: int, tournaments: int, copies: int = 1, seed: int = 0) -> float:
@@ -103,8 +181,8 @@ def _hits(ratings: Ratings, truth: npt.NDArray[np.float64]) -> float:
 
 SCENARIOS = {
     "plain": (FIVE, 20, 1),
-    "no draws": (replace(FIVE, nu=1e-9), 20, 1),
-    "many draws": (replace(FIVE, nu=4.0), 20, 1),
+    "no draws": (replace(FIVE, draws=0.0), 20, 1),
+    "many draws": (replace(FIVE, draws=0.67), 20, 1),
     "duplicates": (FIVE, 20, 4),
     "openings": (replace(FIVE, luck=100.0), 20, 1),
     "wild openings": (replace(FIVE, luck=200.0), 20, 1),
@@ -123,6 +201,37 @@ def test_intervals_cover_the_truth(name: str) -> None:
 def test_intervals_cover_the_truth_in_2000_tournaments(name: str) -> None:
     world, rounds, copies = SCENARIOS[name]
     assert 0.93 < _coverage(world, rounds, 2000, copies) < 0.97
+
+
+def _coverage_where_wins_are_rare(openings: int, tournaments: int) -> float:
+    """How often the interval of two agents, of which one wins one game in a hundred, holds their score's Elo."""
+    rng, hits = np.random.default_rng(0), 0
+    for _ in range(tournaments):
+        won = rng.random((openings, 2)) < 0.01
+        _, low, high = rate(_openings(np.where(won, 1.0, 0.5).tolist())).difference("a0", "a1")
+        hits += low <= elo_of(0.505) <= high
+    return hits / tournaments
+
+
+def test_intervals_cover_the_truth_where_nearly_all_is_drawn() -> None:
+    # What little is seen then says little of the error, so intervals are somewhat wider than they need be.
+    assert _coverage(replace(FIVE, draws=0.95), 20, 60) > 0.93
+
+
+@pytest.mark.parametrize("openings", [50, 200])
+def test_intervals_cover_the_score_where_wins_are_rare(openings: int) -> None:
+    assert _coverage_where_wins_are_rare(openings, 200) > 0.93
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("openings", [20, 50, 100, 200])
+def test_intervals_cover_the_score_where_wins_are_rare_in_2000_tournaments(openings: int) -> None:
+    assert _coverage_where_wins_are_rare(openings, 2000) > 0.95
+
+
+@pytest.mark.full
+def test_intervals_cover_the_truth_where_nearly_all_is_drawn_in_2000_tournaments() -> None:
+    assert 0.95 < _coverage(replace(FIVE, draws=0.95), 20, 2000) < 0.99
 
 
 def test_interval_of_the_anchor_has_no_width_and_of_the_mean_has() -> None:

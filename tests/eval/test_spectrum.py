@@ -20,7 +20,7 @@ from eval.spectrum import export, findings
 from eval.spectrum.design import ANCHOR_ELO, Design, plan
 from eval.spectrum.measure import measure
 from eval.spectrum.positions import labelled, sample
-from eval.spectrum.survey import Spectrum, calibrate
+from eval.spectrum.survey import Estimate, Spectrum, calibrate
 from hybrid import agents
 from hybrid.solve import solver
 from tests.eval.maps import DIRECT, DOUBLING, NETWORK, mapped, run_folder, truth
@@ -131,12 +131,76 @@ def test_words_tell_the_truth(spectrum: Spectrum) -> None:
     assert "does not certainly change" in answers["How does that move as training proceeds?"].answer
     # 1150 is what search alone has at 100 · 2^(150 / 90) simulations.
     worth = re.fullmatch(
-        r"about [\d,]+ \((\d+) to (\d+|over 1,000)\)", findings.equivalent(spectrum, spectrum.pool.networks[25]) or ""
+        r"about [\d,]+ \((\d+) to (?:over )?(1,000)\)", findings.equivalent(spectrum, spectrum.pool.networks[25]) or ""
     )
     assert worth is not None
     assert int(worth[1]) < 100 * 2 ** (150 / 90)
-    assert worth[2] == "over 1,000" or int(worth[2]) > 100 * 2 ** (150 / 90)
     assert findings.equivalent(spectrum, "random") == "at most 16"
+
+
+def told(
+    spectrum: Spectrum, patch: pytest.MonkeyPatch, ratings: dict[str, float], certain: Callable[[str, str], float]
+) -> Spectrum:
+    """The map with these ratings, each known to 20 Elo, and differences that are known to `certain` of the two."""
+    patch.setattr(Spectrum, "elo", lambda _, spec: Estimate(ratings[spec], ratings[spec] - 20, ratings[spec] + 20))
+
+    def gain(_: Spectrum, spec: str, over: str) -> Estimate:
+        value, half = ratings[spec] - ratings[over], certain(spec, over)
+        return Estimate(value, value - half, value + half)
+
+    patch.setattr(Spectrum, "gain", gain)
+    return spectrum
+
+
+LADDER = [f"mcts?simulations={budget}" for budget in (16, 64, 100, 256, 1000)]
+
+
+@pytest.mark.parametrize(
+    ("ratings", "half", "words"),
+    [
+        # Halfway between 100 and 256 on a logarithmic scale; the ladder is known no better than the agent.
+        ((700, 900, 1000, 1200, 1400), 30, "about 160 (100 to 256)"),
+        ((700, 900, 1000, 1200, 1400), 150, "about 160 (64 to 1,000)"),
+        ((700, 900, 1000, 1200, 1400), 450, "about 160 (under 16 to over 1,000)"),
+        # By chance 64 looks better than 256: the ladder has the mean of the three, 1090, up to 256.
+        ((700, 1270, 1000, 1000, 1500), 150, "about 260 (16 to 1,000)"),
+        # A row of sure budgets ends with the first that is not sure.
+        ((700, 1150, 900, 1300, 1400), 60, "about 130 (16 to 256)"),
+        ((1110, 1120, 1200, 1300, 1400), 30, "about 16 (under 16 to 100)"),
+        ((500, 600, 700, 900, 1090), 30, "about 1,000 (256 to over 1,000)"),
+        ((1200, 1250, 1300, 1350, 1400), 30, "at most 16"),
+        ((500, 600, 700, 800, 900), 30, "at least 1,000"),
+    ],
+)
+def test_simulations_are_as_uncertain_as_the_ladder_they_are_read_from(
+    spectrum: Spectrum, monkeypatch: pytest.MonkeyPatch, ratings: tuple[float, ...], half: float, words: str
+) -> None:
+    agent = spectrum.pool.networks[25]
+    known = dict(zip(LADDER, ratings, strict=True)) | {agent: 1100.0}
+    assert findings.equivalent(told(spectrum, monkeypatch, known, lambda *_: half), agent) == words
+
+
+@pytest.mark.parametrize(
+    ("unsure", "said"),
+    [
+        ((), "From 16 simulations on; with 256 the newest network gains +100 Elo (50 to 150) over its own move."),
+        ((16,), "From 64 simulations on; with 256 the newest network gains +100 Elo (50 to 150) over its own move."),
+        ((64,), "At 16, 256 simulations; elsewhere the gain is not certain."),
+        ((256,), "At 16, 64 simulations; elsewhere the gain is not certain."),
+        (
+            (16, 64, 256),
+            "Not certainly at any budget measured: no interval of a gain over the network alone is above zero.",
+        ),
+    ],
+)
+def test_search_pays_from_a_budget_on_only_where_it_does_at_all_larger_ones(
+    spectrum: Spectrum, monkeypatch: pytest.MonkeyPatch, unsure: tuple[int, ...], said: str
+) -> None:
+    known = dict.fromkeys(spectrum.pool.agents, 1000.0) | {spectrum.pool.networks[25]: 900.0}
+    doubtful = {spectrum.cell(25, 0.5, budget).agent for budget in unsure}
+    certain = told(spectrum, monkeypatch, known, lambda spec, _: 200.0 if spec in doubtful else 50.0)
+    answers = {finding.question: finding.answer for finding in findings.findings(certain)}
+    assert answers["When does search pay?"] == said
 
 
 def test_an_agent_in_two_places_is_not_ahead_of_itself(tmp_path: Path) -> None:

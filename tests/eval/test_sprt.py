@@ -68,8 +68,8 @@ def _world(elo: float, luck: float) -> World:
     lucks = rng.normal(0, luck, 200_001)
     for _ in range(40):
         middle = (low + high) / 2
-        gap = (np.array([1, -1])[:, None] * (30 + lucks) + middle) * math.log(10) / 400 * 1.25
-        share = np.mean((np.exp(gap / 2) + 0.25) / (np.exp(gap / 2) + 0.5 + np.exp(-gap / 2)))
+        gap = np.array([1, -1])[:, None] * (30 + lucks) + middle
+        share = np.mean(1 / (1 + 10 ** (-gap / 400)))
         low, high = (middle, high) if share < target else (low, middle)
     return World(elo=(0, low), luck=luck)
 

@@ -216,7 +216,9 @@ def test_adaptive_schedule_plays_where_ratings_are_uncertain(tmp_path: Path) -> 
     assert sum(games_of.values()) == queue.total == queue.played == 600
     close = [games_of[pair] for pair in itertools.combinations(range(3), 2)]
     far = [games_of[(k, 3)] for k in range(3)]
-    assert min(close) > 1.5 * max(far)
+    # The strongest is as far from each of the others: which of them it meets oftenest is chance.
+    assert sum(close) > 1.5 * sum(far)
+    assert min(close) > sum(far) / 3
     assert min(far) >= 4
 
 
@@ -287,7 +289,7 @@ def _adaptive_coverage(name: str, tournaments: int) -> float:
 
 @pytest.mark.parametrize("name", ADAPTIVE)
 def test_intervals_hold_under_the_adaptive_schedule(name: str) -> None:
-    assert 0.88 < _adaptive_coverage(name, 15) < 1.0
+    assert 0.88 < _adaptive_coverage(name, 30) < 1.0
 
 
 @pytest.mark.full

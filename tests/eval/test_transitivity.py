@@ -99,7 +99,7 @@ def test_expected_points_follow_the_model() -> None:
     # In a simulated world the share of points between two agents is what the ratings predict.
     from eval.rating import rate
 
-    world = World(elo=(0, 150), advantage=60, nu=1.0)
+    world = World(elo=(0, 150), advantage=60, draws=0.4)
     rng = np.random.default_rng(0)
     ratings = rate(world.play([(0, 1)], [20_000], rng))
     first = np.repeat([1, 0], 50_000)

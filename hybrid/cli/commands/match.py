@@ -122,6 +122,11 @@ def _judged(test: Sprt, verdict: Verdict, result: Match, most: int) -> dict[str,
         console().print(f"[yellow]caution:[/yellow] {sprt.exhausted(result)}")
     asked = f"{test.elo1:g} Elo better rather than {test.elo0:g}"
     console().print(f"Is the first agent {asked}, with errors of {test.alpha:.0%}? [bold]{verdict.value}[/bold]")
+    if verdict is not sprt.Verdict.UNDECIDED:
+        console().print(
+            "Score, Elo and their intervals lean towards this verdict, because the test stopped where the games spoke "
+            "for it; a match of a fixed number of games measures them."
+        )
     return {**vars(test), "verdict": verdict.value}
 
 
