@@ -22,9 +22,8 @@ from eval.tuning.loop import Duel
 from eval.tuning.space import Floats
 from games.rules import Game
 from hybrid import agents, strength
+from hybrid.tuned import Options
 
-Options = tuple[tuple[str, str], ...]
-"""Options of an agent's spec."""
 Names = Callable[[int], Options]
 """What sets a candidate apart from the others."""
 

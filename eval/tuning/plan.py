@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hybrid import agents, checkpoint, tuned
-from hybrid.tuned import Budget
+from hybrid.tuned import Budget, Options
 
 _TAKEN = ("dial", "simulations", "prior_weight", "value_weight", "time", "evaluations", "elo", "temperature")
 
@@ -46,6 +46,11 @@ class Plan:
             raise ValueError(f"games must be at least 2, got {self.games}")
         if not self.precision > 0.0:
             raise ValueError(f"precision must be positive, got {self.precision}")
+
+    @property
+    def own(self) -> Options:
+        """The agent's own options, in which one kind of search differs from another."""
+        return tuned.own_options(agents.parse_spec(self.agent).options)
 
 
 @dataclass(frozen=True)
@@ -88,5 +93,5 @@ def place_of(plan: Plan) -> Place:
     settings = tuned.file_of(file)
     if settings is None:
         raise ValueError(f"agent must be in a run folder, where its tuned dial is kept, got {str(file)!r}")
-    stem = f"{file.stem}-{plan.budget}-{'-'.join(plan.axes)}"
-    return Place(file, settings.parent / "tuning", stem)
+    parts = (file.stem, str(plan.budget), *plan.axes, *(f"{key}={value}" for key, value in plan.own))
+    return Place(file, settings.parent / "tuning", "-".join(parts))

@@ -238,6 +238,17 @@ def test_real_games_end_in_a_setting_that_agents_use(plan: tune.Plan) -> None:
         assert len(replay(record)) == len(record.moves) + 1
 
 
+def test_agents_with_options_are_tuned_by_themselves(plan: tune.Plan) -> None:
+    """Neither setting nor games nor pictures of one kind of search take the place of another's."""
+    searches = (plan, replace(plan, agent=f"{plan.agent}?strategy=uct&device=cpu"))
+    for one in searches:
+        tune.run(replace(one, games=8, confirm=2))
+    assert [setting.own for setting in tuned.load(plan.agent)] == [(), (("strategy", "uct"),)]
+    places = [tune.place_of(one) for one in searches]
+    assert all(place.store.is_file() for place in places)
+    assert len({place.curve for place in places}) == 2
+
+
 def test_interrupted_it_goes_on_to_the_same_end(
     plan: tune.Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
