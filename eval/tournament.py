@@ -85,7 +85,7 @@ def run(
         plan: what to play. A fixed schedule of agents without time budgets ends with the same games, whatever the
             number of workers and however often it was interrupted.
         path: the store, made if it does not exist; several processes may write to one at a time. All its games have
-            the same seed and opening length.
+            the same seed and opening length, and were made by one version of the agents (`PLAY_VERSION`).
         workers: processes to play in.
         concurrent: games that each of them plays at once.
         anchor: spec of the agent whose rating is `anchor_elo`; the pool's mean without one.
@@ -100,6 +100,7 @@ def run(
     resolved = [resolve(spec) if loader is hybrid_agents.load_all else (spec, "") for spec in plan.agents]
     concrete, hashes = zip(*resolved, strict=True)
     with Store(path, game.spec) as store:
+        store.require_version()
         for name in ("seed", "opening_plies"):
             store.require(name, getattr(plan, name))
         identities = {store.agent(*names): names for names in zip(plan.agents, hashes, strict=True)}

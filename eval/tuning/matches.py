@@ -64,6 +64,7 @@ class Matches:
         self._progress = progress or (lambda record: None)
         self._store = Store(setup.store, setup.game.spec)
         try:
+            self._store.require_version()
             for name in ("seed", "opening_plies"):
                 self._store.require(name, getattr(setup, name))
             self._hash = strength.digest_of(setup.file)

@@ -79,6 +79,16 @@ def test_a_store_of_another_plan_is_refused(name: str, other: int, tmp_path: Pat
     assert _essence(tournament.read(tmp_path / "games.db", "tic_tac_toe").records) == before
 
 
+def test_games_of_another_version_of_the_agents_can_be_read_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = run(PLAN, tmp_path / "games.db", loader=players.load_all)
+    monkeypatch.setattr("eval.store.PLAY_VERSION", 1_000)
+    with pytest.raises(ValueError, match="made by another version of the agents"):
+        run(replace(PLAN, games=30), tmp_path / "games.db", loader=players.load_all)
+    assert tournament.read(tmp_path / "games.db", "tic_tac_toe").records == results.records
+
+
 def test_gauntlet_plays_the_first_agent_against_all_others(tmp_path: Path) -> None:
     plan = replace(PLAN, agents=("first", "dice", "last", "dice?2"), schedule=Schedule.GAUNTLET)
     results = run(plan, tmp_path / "games.db", loader=players.load_all)

@@ -278,18 +278,33 @@ def test_interrupted_it_goes_on_to_the_same_end(
     assert tune.run(plan).spec == whole.spec
 
 
-def test_trials_are_played_on_openings_that_the_search_has_not_seen(network: Path, tmp_path: Path) -> None:
-    """No position of theirs, nor its mirror image, was one of the search's; nor was a seed."""
-    game = games.load("tic_tac_toe")
-    setup = Setup(
-        game=game,
+def small(network: Path, folder: Path, opening_plies: int = 4) -> Setup:
+    """Matches of tic-tac-toe at two simulations."""
+    return Setup(
+        game=games.load("tic_tac_toe"),
         file=network,
         common=(("simulations", "2"),),
-        store=tmp_path / "games.db",
+        store=folder / "games.db",
         seed=3,
-        opening_plies=4,
+        opening_plies=opening_plies,
         concurrent=64,
     )
+
+
+def test_games_of_another_version_of_the_agents_are_no_evidence(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = small(network, tmp_path)
+    with Matches(setup) as matches:
+        matches.match((("dial", "0"),), (("dial", "0.5"),), 2)
+    monkeypatch.setattr("eval.store.PLAY_VERSION", 1_000)
+    with pytest.raises(ValueError, match="made by another version of the agents"):
+        Matches(setup)
+
+
+def test_trials_are_played_on_openings_that_the_search_has_not_seen(network: Path, tmp_path: Path) -> None:
+    """No position of theirs, nor its mirror image, was one of the search's; nor was a seed."""
+    game, setup = games.load("tic_tac_toe"), small(network, tmp_path)
 
     def images(match: Sequence[Record]) -> set[bytes]:
         starts = np.concatenate([replay(record)[record.opening : record.opening + 1] for record in match])
