@@ -314,6 +314,39 @@ def test_adaptive_tournaments_resume(tmp_path: Path) -> None:
     assert len(run(plan, tmp_path / "games.db", loader=players.load_all).records) == 60
 
 
+def test_rounds_beyond_a_missing_one_are_not_played_again() -> None:
+    """Games do not end in the order in which they began, so a killed tournament leaves gaps."""
+    identities = {k: (f"a{k}", "") for k in range(3)}
+    calendar = Calendar(game=games.load("tic_tac_toe"), identities=identities, seed=0, opening_plies=2)
+    rounds = [calendar.round((0, 1), number) for number in range(6)]
+    done = [_record(fixture, 0, 1.0) for number in (0, 2, 5) for fixture in rounds[number]]
+    queue = AdaptiveQueue(calendar, 4, done)
+    assert (queue.played, queue.total) == (6, 24)
+    assert len(queue.comparisons().points) == 6
+    issued: list[Fixture] = []
+    while fixtures := queue.take(16):
+        issued += fixtures
+        for fixture in fixtures:
+            queue.report(_record(fixture, fixture.round, 0.5))
+    seeds = {fixture.seed for fixture in issued}
+    assert len(issued) == len(seeds) == 18
+    assert not seeds & {record.seed for record in done}
+    assert seeds >= {fixture.seed for number in (1, 3, 4) for fixture in rounds[number]}
+
+
+def test_more_stored_games_than_asked_for_are_all_that_there_are() -> None:
+    identities = {k: (f"a{k}", "") for k in range(3)}
+    calendar = Calendar(game=games.load("tic_tac_toe"), identities=identities, seed=0, opening_plies=2)
+    done = [
+        _record(fixture, 0, 1.0)
+        for table in calendar.tables(Schedule.ADAPTIVE)
+        for number in range(5)
+        for fixture in calendar.round(table, number)
+    ]
+    queue = AdaptiveQueue(calendar, 3, done)
+    assert (queue.played, queue.total, queue.take(16)) == (30, 30, [])
+
+
 def test_exports(tmp_path: Path) -> None:
     results = run(PLAN, tmp_path / "games.db", loader=players.load_all)
     summary = json.loads(export.to_json(results))
