@@ -99,6 +99,7 @@ def run(
     game = _game_of(plan, anchor)
     resolved = [resolve(spec) if loader is hybrid_agents.load_all else (spec, "") for spec in plan.agents]
     concrete, hashes = zip(*resolved, strict=True)
+    loader(concrete, game)  # a mistake should be known before the store is written to
     with Store(path, game.spec) as store:
         store.require_version()
         for name in ("seed", "opening_plies"):
@@ -219,7 +220,7 @@ def resolve(spec: str) -> tuple[str, str]:
 
 
 def read(path: Path, game: str, *, anchor: str | None = None, anchor_elo: float = 0.0) -> Results:
-    """All games of a store, without playing any.
+    """All games of a store, without playing any, and the agents that played them.
 
     Raises:
         ValueError: there is no store of `game` at `path`.
@@ -227,7 +228,12 @@ def read(path: Path, game: str, *, anchor: str | None = None, anchor_elo: float 
     if not path.is_file():
         raise ValueError(f"there is no tournament store {str(path)!r}")
     with Store(path, load_game(game).spec) as store:
-        labels = tuple(store.labels().values())
+        records = tuple(store.records())
+        played = {number for record in records for number in record.seats}
         return Results(
-            game=store.game, agents=labels, records=tuple(store.records()), anchor=anchor, anchor_elo=anchor_elo
+            game=store.game,
+            agents=tuple(label for number, label in store.labels().items() if number in played),
+            records=records,
+            anchor=anchor,
+            anchor_elo=anchor_elo,
         )

@@ -396,6 +396,23 @@ def test_results_without_connection_have_no_ratings(tmp_path: Path) -> None:
         assert results.ratings
 
 
+def test_agents_that_cannot_be_loaded_leave_no_trace(tmp_path: Path) -> None:
+    plan = Plan(game="tic_tac_toe", agents=("random", "mcts?depth=3"), games=4)
+    with pytest.raises(ValueError, match="depth"):
+        run(plan, tmp_path / "games.db")
+    assert not (tmp_path / "games.db").exists()
+
+
+def test_agents_without_games_are_no_entrants(tmp_path: Path) -> None:
+    """They would leave everyone without a rating."""
+    run(PLAN, tmp_path / "games.db", loader=players.load_all)
+    with Store(tmp_path / "games.db", "tic_tac_toe") as store:
+        store.agent("stray", "")
+    results = tournament.read(tmp_path / "games.db", "tic_tac_toe")
+    assert set(results.agents) == set(PLAN.agents)
+    assert None not in [line.elo for line in results.standings]
+
+
 def test_arguments_are_checked(tmp_path: Path) -> None:
     for options, message in (
         ({"agents": ("first", "first")}, "agents must differ"),
