@@ -93,5 +93,6 @@ def place_of(plan: Plan) -> Place:
     settings = tuned.file_of(file)
     if settings is None:
         raise ValueError(f"agent must be in a run folder, where its tuned dial is kept, got {str(file)!r}")
-    parts = (file.stem, str(plan.budget), *plan.axes, *(f"{key}={value}" for key, value in plan.own))
+    shared = (*plan.own, ("opening_plies", plan.opening_plies), ("seed", plan.seed))
+    parts = (file.stem, str(plan.budget), *plan.axes, *(f"{key}={value}" for key, value in shared))
     return Place(file, settings.parent / "tuning", "-".join(parts))

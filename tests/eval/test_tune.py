@@ -249,6 +249,17 @@ def test_agents_with_options_are_tuned_by_themselves(plan: tune.Plan) -> None:
     assert len({place.curve for place in places}) == 2
 
 
+@pytest.mark.parametrize("change", [{"seed": 1}, {"opening_plies": 3}])
+def test_other_games_have_a_store_of_their_own(plan: tune.Plan, change: dict[str, Any]) -> None:
+    short = replace(plan, games=8, confirm=2)
+    tune.run(short)
+    before = stored(plan)
+    tune.run(replace(short, **change))
+    assert stored(plan) == before
+    assert len(stored(replace(plan, **change))) > 0
+    assert len(tuned.load(plan.agent)) == 1
+
+
 def test_interrupted_it_goes_on_to_the_same_end(
     plan: tune.Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
