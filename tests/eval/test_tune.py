@@ -27,7 +27,7 @@ from eval.tuning.space import Floats, Space
 from hybrid import agents, checkpoint, tuned
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.search_agent import SearchAgent
-from hybrid.tuned import Budget
+from hybrid.tuned import Budget, Options
 
 LINE = Space.of(["dial"])
 CUBE = Space.of(["prior_weight", "value_weight", "c_puct"])
@@ -311,6 +311,19 @@ def test_games_of_another_version_of_the_agents_are_no_evidence(
     monkeypatch.setattr("eval.store.PLAY_VERSION", 1_000)
     with pytest.raises(ValueError, match="made by another version of the agents"):
         Matches(setup)
+
+
+def test_repeats_are_seen_when_names_have_changed(network: Path, tmp_path: Path) -> None:
+    """A store tells agents apart by their checkpoints once one name has had several."""
+    setup = small(network, tmp_path, opening_plies=0)
+    dials: list[Options] = [(("dial", "0"),), (("dial", "0"), ("symmetric", "false"))]
+    with Matches(setup) as matches:
+        assert len(matches.scores(dials.__getitem__, [Duel(first=0, second=1, start=0, rounds=2)])[0]) == 1
+    with Store(setup.store, "tic_tac_toe") as store:
+        for label in store.labels().values():
+            store.agent(label, "f" * 64)
+    with Matches(setup) as matches:
+        assert len(matches.scores(dials.__getitem__, [Duel(first=0, second=1, start=0, rounds=4)])[0]) == 1
 
 
 def test_trials_are_played_on_openings_that_the_search_has_not_seen(network: Path, tmp_path: Path) -> None:
