@@ -166,7 +166,7 @@ def _tune(plan: Plan, place: Place, space: Space, matches: Matches, progress: Ca
         seed=plan.seed,
         games=plan.games,
         precision=plan.precision,
-        jump=plan.budget.kind != "simulations",
+        jump=True,
         progress=progress,
     )
     usual = options_of(space, space.candidates[0])

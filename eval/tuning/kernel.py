@@ -19,7 +19,7 @@ ELO = 400.0 / math.log(10.0)
 _VARIANCES, _LENGTHS = (1e-3, 30.0), (0.1, 5.0)
 """What f's variance and lengths may be at all."""
 _JUMP = 300.0 / ELO
-"""How much the direct end may differ from dials right beside it, where its moves cost less."""
+"""How much the direct end may differ from dials right beside it, whose moves cost more and prove more."""
 
 
 class DifferenceKernel(Kernel):  # type: ignore[misc]

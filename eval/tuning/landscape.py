@@ -112,7 +112,8 @@ def fit(space: Space, rounds: Rounds, *, jump: bool = False, start: Floats | Non
     Args:
         space: the candidates.
         rounds: the results.
-        jump: whether strength may jump at the direct end, as it does at budgets that the network's calls are part of.
+        jump: whether strength may jump at the direct end, where the network's calls cost nothing any more and, without
+            a network, nothing is proven beside the search.
         start: hyperparameters to begin with, such as those of an earlier fit.
     """
     rows: Floats = np.column_stack((space.candidates, space.direct & jump)).astype(np.float64)

@@ -417,8 +417,8 @@ def test_a_lone_checkpoint_has_no_place_for_its_dial(plan: tune.Plan, network: P
         tune.run(replace(plan, agent=str(network)))
 
 
-@pytest.mark.parametrize("budget", ["2ms", "6evaluations"])
-def test_other_budgets(plan: tune.Plan, budget: str) -> None:
+@pytest.mark.parametrize("budget", ["4", "2ms", "6evaluations"])
+def test_every_budget_lets_strength_jump_at_the_direct_end(plan: tune.Plan, budget: str) -> None:
     tuning = tune.run(replace(plan, budget=Budget.parse(budget), games=16, confirm=2))
     assert tuning.found.jump
     trial = tuning.gains[2].match
