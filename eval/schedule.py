@@ -20,7 +20,7 @@ from eval.match import seatings
 from eval.openings import Book
 from eval.rating import rate
 from eval.records import Record, derive
-from eval.statistics import score_of
+from eval.statistics import ELO, score_of
 from games.rules import Game
 
 Table = tuple[int, ...]
@@ -199,9 +199,8 @@ class AdaptiveQueue:
 
 def _worth(gap: float, low: float, high: float) -> float:
     """The variance of a difference of ratings times what one round tells about it."""
-    slope = math.log(10.0) / 400.0
     share = score_of(gap)
-    return ((high - low) / 3.92 * slope) ** 2 * 2.0 * share * (1.0 - share)
+    return ((high - low) / 3.92 / ELO) ** 2 * 2.0 * share * (1.0 - share)
 
 
 def _gain(worth: float, pending: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -211,12 +210,11 @@ def resolve(spec: str) -> tuple[str, str]:
         return spec, ""
     file = checkpoint.find(parsed.path)
     _, mark, query = spec.partition("?")
-    digest = hashlib.sha256(file.read_bytes())
     options = hybrid_agents.expand(parsed)
-    if options != parsed.options:
-        query = "&".join(f"{key}={value}" for key, value in options)
-        digest.update(query.encode())
-    return f"{file}{mark}{query}", digest.hexdigest()
+    if options == parsed.options:
+        return f"{file}{mark}{query}", checkpoint.digest_of(file)
+    meant = "&".join(f"{key}={value}" for key, value in options)
+    return f"{file}?{meant}", checkpoint.digest_of(file, meant)
 
 
 def read(path: Path, game: str, *, anchor: str | None = None, anchor_elo: float = 0.0) -> Results:

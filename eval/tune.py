@@ -18,7 +18,7 @@ from eval.tuning.plan import Place, Plan, place_of
 from eval.tuning.space import Floats, Space
 from games import load as load_game
 from games.rules import Game
-from hybrid import agents, strength, tuned
+from hybrid import agents, checkpoint, tuned
 from hybrid.search_config import SearchConfig
 from hybrid.tuned import Options, Setting
 
@@ -96,7 +96,7 @@ class Tuning:
         bounded: list[float | None] = [value if abs(value) < float("inf") else None for value in elo]
         return Setting(
             checkpoint=self.file.name,
-            digest=strength.digest_of(self.file),
+            digest=checkpoint.digest_of(self.file),
             budget=str(self.plan.budget),
             own=self.plan.own,
             axes=self.plan.axes,

@@ -9,7 +9,6 @@ them ratings are read off straight lines. It lies beside the checkpoints, as `st
 from __future__ import annotations
 
 import bisect
-import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, fields
@@ -102,11 +101,6 @@ def level_of(*, simulations: int, temperature: float = 0.0) -> float:
     return 1.0 / (1.0 + temperature) if simulations == 0 else 1.0 + math.log2(simulations)
 
 
-def file_of(file: Path) -> Path | None:
-    """Where the calibration of the checkpoint `file` belongs; None outside of a run folder."""
-    return file.parent.parent / FILE if file.parent.name == "checkpoints" else None
-
-
 def save(path: Path, strength: Strength) -> None:
     """Write a calibration, whole or not at all."""
     content = json.dumps({"format": FORMAT, **asdict(strength)}, indent=2, allow_nan=False)
@@ -120,21 +114,16 @@ def load(path: str | Path) -> Strength:
         ValueError: there is none, it is damaged, or it is of another checkpoint.
     """
     file = checkpoint.find(path)
-    stored = file_of(file)
+    stored = checkpoint.beside(file, FILE)
     if stored is None or not stored.is_file():
         raise ValueError(f"elo: {str(path)!r} is not calibrated; 'hybrid spectrum GAME {path}' does that")
     strength = _parse(stored)
-    if digest_of(file) != strength.digest:
+    if checkpoint.digest_of(file) != strength.digest:
         raise ValueError(
             f"elo: {stored} calibrates {strength.checkpoint}, not {file.name}: "
             f"run 'hybrid spectrum GAME {path}' again, or name that checkpoint"
         )
     return strength
-
-
-def digest_of(file: Path) -> str:
-    """The SHA-256 of a file."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def expand(path: str, options: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -16,7 +16,6 @@ from typing import Any, Literal, Self, get_args
 from hybrid import checkpoint
 from hybrid.durations import parse_duration
 from hybrid.files import write_atomically
-from hybrid.strength import digest_of
 
 FILE = "tuning.json"
 FORMAT = 1
@@ -110,11 +109,6 @@ def own_options(options: Options) -> Options:
     return tuple(sorted((key, value) for key, value in options if key not in (*_KINDS, *_NO_MATTER)))
 
 
-def file_of(file: Path) -> Path | None:
-    """Where tuned settings of the checkpoint `file` belong; None outside of a run folder."""
-    return file.parent.parent / FILE if file.parent.name == "checkpoints" else None
-
-
 def save(path: Path, setting: Setting) -> None:
     """Add a setting to those in a file, in place of one with the same key; all of it or nothing.
 
@@ -133,11 +127,11 @@ def load(path: str | Path) -> list[Setting]:
         ValueError: there are none, or the file is damaged.
     """
     file = checkpoint.find(path)
-    stored = file_of(file)
+    stored = checkpoint.beside(file, FILE)
     hint = f"'hybrid tune GAME {path}' does that"
     if stored is None or not stored.is_file():
         raise ValueError(f"dial=tuned: {str(path)!r} is not tuned; {hint}")
-    settings, digest = read(stored), digest_of(file)
+    settings, digest = read(stored), checkpoint.digest_of(file)
     own = [setting for setting in settings if setting.digest == digest]
     if not own:
         names = ", ".join(sorted({setting.checkpoint for setting in settings}))

@@ -12,10 +12,9 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
+from eval.statistics import ELO
 from eval.tuning.space import Floats
 
-ELO = 400.0 / math.log(10.0)
-"""Elo points in one natural logarithm of odds."""
 _VARIANCES, _LENGTHS = (1e-3, 30.0), (0.1, 5.0)
 """What f's variance and lengths may be at all."""
 _JUMP = 300.0 / ELO

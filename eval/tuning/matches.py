@@ -21,7 +21,7 @@ from eval.store import Store
 from eval.tuning.loop import Duel
 from eval.tuning.space import Floats
 from games.rules import Game
-from hybrid import agents, strength
+from hybrid import agents, checkpoint
 from hybrid.tuned import Options
 
 Names = Callable[[int], Options]
@@ -67,7 +67,7 @@ class Matches:
             self._store.require_version()
             for name in ("seed", "opening_plies"):
                 self._store.require(name, getattr(setup, name))
-            self._hash = strength.digest_of(setup.file)
+            self._hash = checkpoint.digest_of(setup.file)
             self._known = {record.seed: record for record in self._store.records()}
         except BaseException:
             self._store.close()

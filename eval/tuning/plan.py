@@ -8,8 +8,6 @@ from pathlib import Path
 from hybrid import agents, checkpoint, tuned
 from hybrid.tuned import Budget, Options
 
-_TAKEN = ("dial", "simulations", "prior_weight", "value_weight", "time", "evaluations", "elo", "temperature")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -86,11 +84,12 @@ def place_of(plan: Plan) -> Place:
     parsed = agents.parse_spec(plan.agent)
     if parsed.kind != agents.RUN:
         raise ValueError(f"agent must be a trained run, which has a network to tune, got {plan.agent!r}")
-    set_here = {key for key, _ in parsed.options} & {*_TAKEN, *plan.axes, *(["c_rollout"] * ("c_puct" in plan.axes))}
+    taken = {*agents.DIAL_OPTIONS, *plan.axes, *(["c_rollout"] if "c_puct" in plan.axes else [])}
+    set_here = taken.intersection(key for key, _ in parsed.options)
     if set_here:
         raise ValueError(f"agent {plan.agent!r} sets {', '.join(sorted(set_here))}, which tuning sets itself")
     file = checkpoint.find(parsed.path)
-    settings = tuned.file_of(file)
+    settings = checkpoint.beside(file, tuned.FILE)
     if settings is None:
         raise ValueError(f"agent must be in a run folder, where its tuned dial is kept, got {str(file)!r}")
     shared = (*plan.own, ("opening_plies", plan.opening_plies), ("seed", plan.seed))

@@ -47,7 +47,7 @@ def run(tmp_path: Path) -> Path:
             weights=weights, config=config, shape=shape, game="tic_tac_toe", generation=generation
         )
         checkpoint.save(checkpoint.path_of(tmp_path, generation), stored)
-    digest = strength.digest_of(checkpoint.path_of(tmp_path, 2))
+    digest = checkpoint.digest_of(checkpoint.path_of(tmp_path, 2))
     strength.save(tmp_path / strength.FILE, replace(HAND, digest=digest, checkpoint="000002.safetensors"))
     return tmp_path
 
@@ -156,6 +156,12 @@ def test_a_damaged_calibration_is_one_error(run: Path, content: str) -> None:
     (run / strength.FILE).write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match="is no calibration of strength, or it is damaged"):
         strength.load(run)
+
+
+def test_where_files_beside_a_checkpoint_lie(run: Path) -> None:
+    file = checkpoint.path_of(run, 2)
+    assert checkpoint.beside(file, strength.FILE) == run / strength.FILE
+    assert checkpoint.beside(run / file.name, strength.FILE) is None
 
 
 def test_a_calibration_must_rise() -> None:

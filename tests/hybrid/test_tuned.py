@@ -11,7 +11,7 @@ import pytest
 
 import games
 from eval.tournament import resolve
-from hybrid import agents, checkpoint, strength, tuned
+from hybrid import agents, checkpoint, tuned
 from hybrid.cli.session import with_option
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> Path:
 def setting(run: Path, budget: str, own: tuned.Options = (), **options: str) -> Setting:
     return Setting(
         checkpoint=NAME,
-        digest=strength.digest_of(run / "checkpoints" / NAME),
+        digest=checkpoint.digest_of(run / "checkpoints" / NAME),
         budget=budget,
         own=own,
         axes=tuple(options),

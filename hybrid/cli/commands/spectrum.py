@@ -92,7 +92,7 @@ def _survey(design: Design, folder: Path, workers: int) -> Outcome:
     """Make the map, with progress on the way."""
     from eval.spectrum import export, survey
     from eval.spectrum.design import plan
-    from hybrid import strength
+    from hybrid import checkpoint, strength
     from hybrid.cli.output import progress
     from hybrid.cli.tournament_screen import TournamentScreen
     from training.tensorboard_results import write_spectrum
@@ -111,7 +111,7 @@ def _survey(design: Design, folder: Path, workers: int) -> Outcome:
         raise ChildProcessError(str(error)) from error
     calibration = survey.calibrate(spectrum)
     files = export.write(spectrum, calibration, folder)
-    target = strength.file_of(pool.newest)
+    target = checkpoint.beside(pool.newest, strength.FILE)
     if calibration is not None and target is not None:
         strength.save(target, calibration)
     pictures = {file.stem: file.read_bytes() for file in files if file.suffix == ".png"}
