@@ -32,12 +32,11 @@ def run(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def setting(run: Path, budget: str, own: tuned.Options = (), **options: str) -> Setting:
+def setting(run: Path, budget: str, **options: str) -> Setting:
     return Setting(
         checkpoint=NAME,
         digest=checkpoint.digest_of(run / "checkpoints" / NAME),
         budget=budget,
-        own=own,
         axes=tuple(options),
         options=tuple(options.items()),
         games=100,
@@ -130,8 +129,8 @@ def test_each_kind_of_search_has_its_own_dial(run: Path) -> None:
     uct = (("c_puct", "3"), ("strategy", "uct"))
     tuned.save(run / tuned.FILE, setting(run, "64", dial="0.6"))
     options = {"prior_weight": "0.5", "value_weight": "1", "c_puct": "2", "c_rollout": "4"}
-    tuned.save(run / tuned.FILE, setting(run, "64", own=(("strategy", "uct"),), **options))
-    tuned.save(run / tuned.FILE, setting(run, "64", own=uct, dial="0.7"))
+    tuned.save(run / tuned.FILE, replace(setting(run, "64", **options), own=uct[1:]))
+    tuned.save(run / tuned.FILE, replace(setting(run, "64", dial="0.7"), own=uct))
     assert load(f"{run}?dial=tuned&device=cpu&reuse=false&simulations=32").config.dial == Dial.at(0.6, simulations=32)
     assert load(f"{run}?strategy=uct&dial=tuned&c_puct=3").config.dial == Dial.at(0.7)
     assert load(f"{run}?strategy=uct&dial=tuned").config.c_puct == 2.0
