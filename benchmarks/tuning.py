@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eval.tuning.kernel import ELO
+from eval.statistics import ELO
 from eval.tuning.loop import Duel, Found, optimise
 from eval.tuning.space import Floats, Space
 

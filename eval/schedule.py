@@ -20,7 +20,7 @@ from eval.match import seatings
 from eval.openings import Book
 from eval.rating import rate
 from eval.records import Record, derive
-from eval.statistics import score_of
+from eval.statistics import ELO, score_of
 from games.rules import Game
 
 Table = tuple[int, ...]
@@ -117,7 +117,8 @@ class AdaptiveQueue:
     """As many games as a round robin would have, each round given to the table that tells most about the ratings.
 
     What a round tells about a pairing is ½ ln(1 + v i): v the variance of the difference of its ratings, i the round's
-    information on it. Rounds in play count as played.
+    information on it. Rounds in play count as played. Of games that are done already, those missing before a table's
+    last are played first.
     """
 
     def __init__(self, calendar: Calendar, rounds: int, done: Iterable[Record]) -> None:
@@ -126,26 +127,27 @@ class AdaptiveQueue:
         self._queue: deque[Fixture] = deque()
         tables = calendar.tables(Schedule.ADAPTIVE)
         self._seatings = len(seatings(calendar.game.players))
-        self.total = rounds * len(tables) * self._seatings
-        self._issued = dict.fromkeys(tables, 0)
         finished = {record.seed: record for record in done}
-        self._rounds_left = rounds * len(tables)
-        for table in tables:
-            self._restore(table, finished, min(_FIRST_ROUNDS, rounds))
+        begun = dict.fromkeys(tables, min(_FIRST_ROUNDS, rounds))
+        for record in finished.values():
+            table = self._table(record)
+            if table in begun:
+                begun[table] = max(begun[table], record.round + 1)
+        self._issued = begun
+        for table, count in begun.items():
+            for number in range(count):
+                self._restore(self._calendar.round(table, number), finished)
+        self._rounds_left = rounds * len(tables) - sum(begun.values())
+        self.total = (sum(begun.values()) + max(self._rounds_left, 0)) * self._seatings
         self.played = len(self._records)
 
-    def _restore(self, table: Table, finished: dict[int, Record], at_least: int) -> None:
-        """Count the rounds that a table has begun, in order, and queue what is missing of them."""
-        while True:
-            number = self._issued[table]
-            fixtures = self._calendar.round(table, number)
-            found = [finished[fixture.seed] for fixture in fixtures if fixture.seed in finished]
-            if not found and number >= at_least:
-                return
-            self._records += found
-            self._issued[table] += 1
-            self._rounds_left -= 1
-            self._queue += [fixture for fixture in fixtures if fixture.seed not in finished]
+    def _restore(self, fixtures: Iterable[Fixture], finished: dict[int, Record]) -> None:
+        """Count what is finished of a round, and queue what is missing."""
+        for fixture in fixtures:
+            if fixture.seed in finished:
+                self._records.append(finished[fixture.seed])
+            else:
+                self._queue.append(fixture)
 
     def take(self, count: int) -> list[Fixture]:
         """At most `count` fixtures to be played next."""
@@ -197,9 +199,8 @@ class AdaptiveQueue:
 
 def _worth(gap: float, low: float, high: float) -> float:
     """The variance of a difference of ratings times what one round tells about it."""
-    slope = math.log(10.0) / 400.0
     share = score_of(gap)
-    return ((high - low) / 3.92 * slope) ** 2 * 2.0 * share * (1.0 - share)
+    return ((high - low) / 3.92 / ELO) ** 2 * 2.0 * share * (1.0 - share)
 
 
 def _gain(worth: float, pending: int) -> float:

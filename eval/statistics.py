@@ -13,10 +13,13 @@ from scipy import special
 
 Floats = npt.NDArray[np.float64]
 
+ELO = 400.0 / math.log(10.0)
+"""Elo points in one natural logarithm of odds."""
+
 
 def score_of(elo: float) -> float:
     """The expected score, in [0, 1], of a player `elo` points above its opponent."""
-    return float(special.expit(elo * math.log(10.0) / 400.0))
+    return float(special.expit(elo / ELO))
 
 
 def elo_of(score: float) -> float:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from eval.records import Cost, Record
+from hybrid.agent import PLAY_VERSION
 
 _APPLICATION = 0x48594252
 _VERSION = 1
@@ -76,14 +77,33 @@ class Store:
         Raises:
             ValueError: it is not.
         """
-        with self._transaction() as connection:
-            connection.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, str(value)))
-            stored = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()[0]
+        stored = self._agreed(name, value)
         if stored != str(value):
             raise ValueError(
                 f"tournament store {str(self.path)!r} has games with {name} {stored}, not {value}: "
                 "go on with that, or take another store"
             )
+
+    def require_version(self) -> None:
+        """Enter which version of the agents plays, as `require` does.
+
+        Raises:
+            ValueError: the games were made by another one, or by one that is not known.
+        """
+        stored = self._agreed("play_version", PLAY_VERSION)
+        if stored != str(PLAY_VERSION):
+            raise ValueError(
+                f"tournament store {str(self.path)!r} has games made by another version of the agents, "
+                f"{stored or 'an older one'} instead of {PLAY_VERSION}: move it away to begin anew"
+            )
+
+    def _agreed(self, name: str, value: object) -> str | None:
+        """What the games have in common under `name`: `value` where there are none yet, None where nobody said."""
+        with self._transaction() as connection:
+            if not connection.execute("SELECT EXISTS (SELECT 1 FROM games)").fetchone()[0]:
+                connection.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, str(value)))
+            row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
 
     def add(self, records: Iterable[Record]) -> int:
         """Write finished games, whose `seats` are numbers given by `agent`, and return how many are new."""

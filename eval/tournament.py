@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -85,7 +84,7 @@ def run(
         plan: what to play. A fixed schedule of agents without time budgets ends with the same games, whatever the
             number of workers and however often it was interrupted.
         path: the store, made if it does not exist; several processes may write to one at a time. All its games have
-            the same seed and opening length.
+            the same seed and opening length, and were made by one version of the agents (`PLAY_VERSION`).
         workers: processes to play in.
         concurrent: games that each of them plays at once.
         anchor: spec of the agent whose rating is `anchor_elo`; the pool's mean without one.
@@ -99,7 +98,9 @@ def run(
     game = _game_of(plan, anchor)
     resolved = [resolve(spec) if loader is hybrid_agents.load_all else (spec, "") for spec in plan.agents]
     concrete, hashes = zip(*resolved, strict=True)
+    loader(concrete, game)  # a mistake should be known before the store is written to
     with Store(path, game.spec) as store:
+        store.require_version()
         for name in ("seed", "opening_plies"):
             store.require(name, getattr(plan, name))
         identities = {store.agent(*names): names for names in zip(plan.agents, hashes, strict=True)}
@@ -209,16 +210,15 @@ def resolve(spec: str) -> tuple[str, str]:
         return spec, ""
     file = checkpoint.find(parsed.path)
     _, mark, query = spec.partition("?")
-    digest = hashlib.sha256(file.read_bytes())
     options = hybrid_agents.expand(parsed)
-    if options != parsed.options:
-        query = "&".join(f"{key}={value}" for key, value in options)
-        digest.update(query.encode())
-    return f"{file}{mark}{query}", digest.hexdigest()
+    if options == parsed.options:
+        return f"{file}{mark}{query}", checkpoint.digest_of(file)
+    meant = "&".join(f"{key}={value}" for key, value in options)
+    return f"{file}?{meant}", checkpoint.digest_of(file, meant)
 
 
 def read(path: Path, game: str, *, anchor: str | None = None, anchor_elo: float = 0.0) -> Results:
-    """All games of a store, without playing any.
+    """All games of a store, without playing any, and the agents that played them.
 
     Raises:
         ValueError: there is no store of `game` at `path`.
@@ -226,7 +226,12 @@ def read(path: Path, game: str, *, anchor: str | None = None, anchor_elo: float 
     if not path.is_file():
         raise ValueError(f"there is no tournament store {str(path)!r}")
     with Store(path, load_game(game).spec) as store:
-        labels = tuple(store.labels().values())
+        records = tuple(store.records())
+        played = {number for record in records for number in record.seats}
         return Results(
-            game=store.game, agents=labels, records=tuple(store.records()), anchor=anchor, anchor_elo=anchor_elo
+            game=store.game,
+            agents=tuple(label for number, label in store.labels().items() if number in played),
+            records=records,
+            anchor=anchor,
+            anchor_elo=anchor_elo,
         )

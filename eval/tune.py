@@ -13,14 +13,14 @@ from pathlib import Path
 from eval.match import Match
 from eval.records import Record
 from eval.tuning.loop import Duel, Found, Step, optimise
-from eval.tuning.matches import Matches, Options, Setup
+from eval.tuning.matches import Matches, Setup
 from eval.tuning.plan import Place, Plan, place_of
 from eval.tuning.space import Floats, Space
 from games import load as load_game
 from games.rules import Game
-from hybrid import agents, strength, tuned
+from hybrid import agents, checkpoint, tuned
 from hybrid.search_config import SearchConfig
-from hybrid.tuned import Setting
+from hybrid.tuned import Options, Setting
 
 __all__ = ["DIALS", "Gain", "Place", "Plan", "Tuning", "options_of", "place_of", "run"]
 
@@ -91,13 +91,14 @@ class Tuning:
         return f"It is not shown to beat dial 0.5 at the same cost: {measured}."
 
     def setting(self) -> Setting:
-        """What `RUN?dial=tuned` is to read."""
+        """What the agent's spec with `dial=tuned` is to read."""
         elo = self.gains[DIALS.index(0.5)].elo
         bounded: list[float | None] = [value if abs(value) < float("inf") else None for value in elo]
         return Setting(
             checkpoint=self.file.name,
-            digest=strength.digest_of(self.file),
+            digest=checkpoint.digest_of(self.file),
             budget=str(self.plan.budget),
+            own=self.plan.own,
             axes=self.plan.axes,
             options=self.options,
             games=self.found.steps[-1].games,
@@ -165,7 +166,7 @@ def _tune(plan: Plan, place: Place, space: Space, matches: Matches, progress: Ca
         seed=plan.seed,
         games=plan.games,
         precision=plan.precision,
-        jump=plan.budget.kind != "simulations",
+        jump=True,
         progress=progress,
     )
     usual = options_of(space, space.candidates[0])

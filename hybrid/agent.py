@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 from games import Game, Positions
 
+PLAY_VERSION = 1
+"""To be raised whenever the same spec plays differently: games and measurements of before are then of other agents."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Root:

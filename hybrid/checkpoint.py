@@ -6,6 +6,7 @@ numbered by generation.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -109,6 +110,16 @@ def find(path: str | os.PathLike[str]) -> Path:
 def path_of(run: str | os.PathLike[str], generation: int) -> Path:
     """Where the run folder `run` keeps the checkpoint of `generation`."""
     return Path(run, "checkpoints", f"{generation:06d}.safetensors")
+
+
+def beside(file: Path, name: str) -> Path | None:
+    """Where the run folder of the checkpoint `file` keeps the file `name`; None outside of a run folder."""
+    return file.parent.parent / name if file.parent.name == "checkpoints" else None
+
+
+def digest_of(file: Path, more: str = "") -> str:
+    """The SHA-256 of a file's content with `more` behind it."""
+    return hashlib.sha256(file.read_bytes() + more.encode()).hexdigest()
 
 
 def _parse(path: Path, header: Any, weights: Weights) -> Checkpoint:

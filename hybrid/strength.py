@@ -3,13 +3,13 @@
 A *level* is one number from random play to a long search. Below 1 the network alone draws its move from
 softmax(logits / T), with T = 1 / level - 1: uniformly random at 0, the network's best move at 1. Above 1 it searches
 with 2 ** (level - 1) simulations, as AlphaZero does. `Strength` holds ratings of some levels, made increasing; between
-them ratings are read off straight lines. It lies beside the checkpoints, as `strength.json` in the run folder.
+them ratings are read off straight lines. They lie beside the checkpoints, as `strength.json` in the run folder, one for
+each checkpoint that was calibrated.
 """
 
 from __future__ import annotations
 
 import bisect
-import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, fields
@@ -20,7 +20,8 @@ from hybrid import checkpoint
 from hybrid.files import write_atomically
 
 FILE = "strength.json"
-FORMAT = 1
+FORMAT = 2
+"""1 held a single calibration, which is still read."""
 _HOTTEST = 1e9
 
 
@@ -102,39 +103,38 @@ def level_of(*, simulations: int, temperature: float = 0.0) -> float:
     return 1.0 / (1.0 + temperature) if simulations == 0 else 1.0 + math.log2(simulations)
 
 
-def file_of(file: Path) -> Path | None:
-    """Where the calibration of the checkpoint `file` belongs; None outside of a run folder."""
-    return file.parent.parent / FILE if file.parent.name == "checkpoints" else None
-
-
 def save(path: Path, strength: Strength) -> None:
-    """Write a calibration, whole or not at all."""
-    content = json.dumps({"format": FORMAT, **asdict(strength)}, indent=2, allow_nan=False)
-    write_atomically(path, f"{content}\n".encode())
+    """Add a calibration to those in a file, in place of one of the same checkpoint; all of it or nothing.
+
+    Raises:
+        ValueError: the file is damaged or something else.
+    """
+    kept = [other for other in (read(path) if path.is_file() else []) if other.digest != strength.digest]
+    content = {"format": FORMAT, "calibrations": [asdict(one) for one in [*kept, strength]]}
+    write_atomically(path, f"{json.dumps(content, indent=2, allow_nan=False)}\n".encode())
 
 
 def load(path: str | Path) -> Strength:
     """The calibration of the checkpoint that `path`, a run folder or a checkpoint, means.
 
     Raises:
-        ValueError: there is none, it is damaged, or it is of another checkpoint.
+        ValueError: there is none, the file is damaged, or the checkpoint is in no run folder.
     """
     file = checkpoint.find(path)
-    stored = file_of(file)
-    if stored is None or not stored.is_file():
+    stored = checkpoint.beside(file, FILE)
+    if stored is None:
+        raise ValueError(f"elo: {str(path)!r} must be in a run folder's checkpoints, where its calibration is kept")
+    if not stored.is_file():
         raise ValueError(f"elo: {str(path)!r} is not calibrated; 'hybrid spectrum GAME {path}' does that")
-    strength = _parse(stored)
-    if digest_of(file) != strength.digest:
+    known, digest = read(stored), checkpoint.digest_of(file)
+    found = next((strength for strength in known if strength.digest == digest), None)
+    if found is None:
+        names = ", ".join(sorted({strength.checkpoint for strength in known}))
         raise ValueError(
-            f"elo: {stored} calibrates {strength.checkpoint}, not {file.name}: "
-            f"run 'hybrid spectrum GAME {path}' again, or name that checkpoint"
+            f"elo: {stored} calibrates {names}, not {file.name}: "
+            f"run 'hybrid spectrum GAME {path}' again, or name a checkpoint that is calibrated"
         )
-    return strength
-
-
-def digest_of(file: Path) -> str:
-    """The SHA-256 of a file."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return found
 
 
 def expand(path: str, options: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -157,14 +157,22 @@ def expand(path: str, options: tuple[tuple[str, str], ...]) -> tuple[tuple[str, 
     return (*setting, *((key, value) for key, value in options if key != "elo"))
 
 
-def _parse(path: Path) -> Strength:
-    """The calibration in a file."""
+def read(path: Path) -> list[Strength]:
+    """All calibrations in a file. Raises ValueError if it is damaged or something else."""
     try:
         raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if raw.pop("format") != FORMAT:
+        version = raw.pop("format")
+        if version == 1:
+            return [_parse(raw)]
+        if version != FORMAT:
             raise ValueError(f"its format is not {FORMAT}")
-        if set(raw) != {field.name for field in fields(Strength)}:
-            raise ValueError(f"its fields are {sorted(raw)}")
-        return Strength(**{**raw, "rungs": tuple(Rung(**rung) for rung in raw["rungs"])})
+        return [_parse(entry) for entry in raw["calibrations"]]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} is no calibration of strength, or it is damaged: {error}") from error
+
+
+def _parse(entry: dict[str, Any]) -> Strength:
+    """One calibration out of JSON."""
+    if set(entry) != {field.name for field in fields(Strength)}:
+        raise ValueError(f"the fields of a calibration are {sorted(entry)}")
+    return Strength(**{**entry, "rungs": tuple(Rung(**rung) for rung in entry["rungs"])})

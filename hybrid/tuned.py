@@ -1,6 +1,7 @@
 """Tuned dials: the settings that `hybrid tune` found best at a cost per move, read back as `RUN?dial=tuned`.
 
-They lie beside the checkpoints, as `tuning.json` in the run folder, one for each checkpoint and budget.
+They lie beside the checkpoints, as `tuning.json` in the run folder, one for each checkpoint, budget and kind of search:
+what was tuned as `RUN?strategy=uct` is read back as `RUN?strategy=uct&dial=tuned`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from hybrid import checkpoint
 from hybrid.durations import parse_duration
 from hybrid.files import write_atomically
-from hybrid.strength import digest_of
 
 FILE = "tuning.json"
 FORMAT = 1
@@ -23,10 +23,15 @@ WORD = "tuned"
 """What stands for a tuned setting after `dial=`."""
 
 Kind = Literal["simulations", "time", "evaluations"]
+Options = tuple[tuple[str, str], ...]
+"""Options of an agent's spec."""
 _USUAL = 64
 """Simulations of an agent whose spec says nothing of its budget."""
 _SHARED = ("c_puct", "c_rollout")
 """Options that a tuned setting may have beside the dial's own, and that a spec may overrule."""
+_KINDS: tuple[Kind, ...] = get_args(Kind)
+_NO_MATTER = ("device", "reuse")
+"""Options that make no other search in matches: where the network runs, and memory, which agents have none of there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +78,7 @@ class Setting:
         checkpoint: name of the checkpoint's file.
         digest: that file's SHA-256.
         budget: the cost per move at which it was found, as `Budget.parse` reads it.
+        own: the options of the agent that was tuned, by `own_options`.
         axes: what was tuned.
         options: the setting, as options of an agent's spec.
         games: how many games were played to find it.
@@ -84,27 +90,32 @@ class Setting:
     checkpoint: str
     digest: str
     budget: str
+    own: Options = ()
     axes: tuple[str, ...]
-    options: tuple[tuple[str, str], ...]
+    options: Options
     games: int
     elo: float | None
     low: float | None
     high: float | None
 
+    @property
+    def key(self) -> tuple[str, str, Options]:
+        """What there is one setting of."""
+        return self.digest, self.budget, self.own
 
-def file_of(file: Path) -> Path | None:
-    """Where tuned settings of the checkpoint `file` belong; None outside of a run folder."""
-    return file.parent.parent / FILE if file.parent.name == "checkpoints" else None
+
+def own_options(options: Options) -> Options:
+    """Those of an agent's options that make it another search: without its budget and what matches do not see."""
+    return tuple(sorted((key, value) for key, value in options if key not in (*_KINDS, *_NO_MATTER)))
 
 
 def save(path: Path, setting: Setting) -> None:
-    """Add a setting to those in a file, in place of one of the same checkpoint and budget; all of it or nothing.
+    """Add a setting to those in a file, in place of one with the same key; all of it or nothing.
 
     Raises:
         ValueError: the file is damaged or something else.
     """
-    key = (setting.digest, setting.budget)
-    kept = [other for other in (read(path) if path.is_file() else []) if (other.digest, other.budget) != key]
+    kept = [other for other in (read(path) if path.is_file() else []) if other.key != setting.key]
     content = {"format": FORMAT, "settings": [asdict(one) for one in [*kept, setting]]}
     write_atomically(path, f"{json.dumps(content, indent=2, allow_nan=False)}\n".encode())
 
@@ -116,11 +127,11 @@ def load(path: str | Path) -> list[Setting]:
         ValueError: there are none, or the file is damaged.
     """
     file = checkpoint.find(path)
-    stored = file_of(file)
+    stored = checkpoint.beside(file, FILE)
     hint = f"'hybrid tune GAME {path}' does that"
     if stored is None or not stored.is_file():
         raise ValueError(f"dial=tuned: {str(path)!r} is not tuned; {hint}")
-    settings, digest = read(stored), digest_of(file)
+    settings, digest = read(stored), checkpoint.digest_of(file)
     own = [setting for setting in settings if setting.digest == digest]
     if not own:
         names = ", ".join(sorted({setting.checkpoint for setting in settings}))
@@ -137,8 +148,8 @@ def nearest(settings: list[Setting], budget: Budget) -> Setting:
     return min(alike, key=lambda pair: abs(math.log(pair[0].amount / budget.amount)))[1]
 
 
-def expand(path: str, options: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """The options of the spec of the run at `path`, with `dial=tuned` replaced by the setting for its budget.
+def expand(path: str, options: Options) -> Options:
+    """The options of the spec of the run at `path`, with `dial=tuned` replaced by the setting for its kind and budget.
 
     Raises:
         ValueError: there is no such setting, or the spec sets a weight beside it.
@@ -150,8 +161,30 @@ def expand(path: str, options: tuple[tuple[str, str], ...]) -> tuple[tuple[str, 
     if beside:
         raise ValueError(f"dial=tuned sets {', '.join(beside)} too: give one or the other")
     given = {key for key, _ in rest}
-    setting = nearest(load(path), _budget(rest))
+    setting = nearest(_alike(path, load(path), rest), _budget(rest))
     return (*((key, value) for key, value in setting.options if not (key in _SHARED and key in given)), *rest)
+
+
+def _alike(path: str, settings: list[Setting], rest: Options) -> list[Setting]:
+    """Those of `settings` that were tuned with a spec's options `rest`, or with those that it does not overrule."""
+    own = own_options(rest)
+    exact = [setting for setting in settings if setting.own == own]
+    found = exact or [setting for setting in settings if setting.own == _left(own, setting)]
+    if not found:
+        known, asked = ", ".join(sorted({_spec(path, setting.own) for setting in settings})), _spec(path, own)
+        raise ValueError(f"dial=tuned: tuned is {known}, not {asked}; 'hybrid tune GAME {asked}' does that")
+    return found
+
+
+def _left(own: Options, setting: Setting) -> Options:
+    """What is left of an agent's own options without those that overrule a part of `setting`."""
+    overruled = {key for key, _ in setting.options}.intersection(_SHARED)
+    return tuple((key, value) for key, value in own if key not in overruled)
+
+
+def _spec(path: str, options: Options) -> str:
+    """An agent's spec."""
+    return "?".join(filter(None, (path, "&".join(f"{key}={value}" for key, value in options))))
 
 
 def _budget(options: Iterable[tuple[str, str]]) -> Budget:
@@ -175,9 +208,10 @@ def read(path: Path) -> list[Setting]:
 
 
 def _setting(entry: dict[str, Any]) -> Setting:
-    """One setting out of JSON."""
+    """One setting out of JSON; where nothing is said of the agent's own options it has none."""
+    entry.setdefault("own", [])
     if set(entry) != {field.name for field in fields(Setting)}:
         raise ValueError(f"the fields of a setting are {sorted(entry)}")
-    options = tuple((str(key), str(value)) for key, value in entry.pop("options"))
+    own, options = (tuple((str(key), str(value)) for key, value in entry.pop(name)) for name in ("own", "options"))
     Budget.parse(entry["budget"])
-    return Setting(**{**entry, "axes": tuple(entry["axes"])}, options=options)
+    return Setting(**{**entry, "axes": tuple(entry["axes"])}, own=own, options=options)

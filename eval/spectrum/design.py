@@ -25,7 +25,6 @@ ANCHOR_ELO = 1000.0
 
 _TEMPERATURES = (2.0, 1.0, 0.5)
 _RANDOM = "random"
-_TAKEN = ("dial", "simulations", "prior_weight", "value_weight", "time", "evaluations", "temperature", "elo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +167,7 @@ def _run_of(spec: str) -> str:
     parsed = agents.parse_spec(spec)
     if parsed.kind != agents.RUN:
         raise ValueError(f"agent must be a run folder or a checkpoint, got {spec!r}")
-    taken = [key for key, _ in parsed.options if key in _TAKEN]
+    taken = [key for key, _ in parsed.options if key in agents.DIAL_OPTIONS]
     if taken:
         raise ValueError(f"agent must leave {', '.join(taken)} to the map, got {spec!r}")
     return parsed.path

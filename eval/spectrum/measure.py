@@ -22,7 +22,7 @@ from eval.tournament import resolve
 from games import Game, Positions
 from games import load as load_game
 from hybrid import agents
-from hybrid.agent import Agent
+from hybrid.agent import PLAY_VERSION, Agent
 from hybrid.files import write_atomically
 
 Policies = npt.NDArray[np.float32]
@@ -91,7 +91,7 @@ def measure(
         progress(done, len(pool.agents))
         concrete, hashed = resolve(spec)
         wanted = owners.get(spec, ())
-        key = repr((spec, hashed, digest, seed, wanted))
+        key = repr((PLAY_VERSION, spec, hashed, digest, seed, wanted))
         if key not in known:
             for generation in set(wanted) - set(networks):
                 networks[generation] = _policies(game, pool.networks[generation], positions, seed)

@@ -17,7 +17,7 @@ from eval.spectrum.design import ANCHOR_ELO, Cell, Design, Pool
 from eval.spectrum.measure import Measured, measure
 from eval.spectrum.positions import labelled, sample
 from games import load as load_game
-from hybrid import strength
+from hybrid import checkpoint
 from hybrid.strength import Rung, Strength
 
 _CONCURRENT = 256
@@ -179,7 +179,7 @@ def calibrate(spectrum: Spectrum) -> Strength | None:
     return Strength(
         game=pool.game,
         checkpoint=pool.newest.name,
-        digest=strength.digest_of(pool.newest),
+        digest=checkpoint.digest_of(pool.newest),
         anchor=spectrum.design.opponents[0],
         anchor_elo=ANCHOR_ELO,
         agents=len(pool.agents),

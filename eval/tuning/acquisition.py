@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from eval.tuning.kernel import ELO
+from eval.statistics import ELO
 from eval.tuning.landscape import Landscape
 from eval.tuning.space import Floats
 

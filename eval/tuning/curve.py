@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import special
 
-from eval.tuning.kernel import ELO
+from eval.statistics import ELO
 from eval.tuning.loop import Found
 from eval.tuning.space import Floats
 

@@ -12,14 +12,13 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
+from eval.statistics import ELO
 from eval.tuning.space import Floats
 
-ELO = 400.0 / math.log(10.0)
-"""Elo points in one natural logarithm of odds."""
 _VARIANCES, _LENGTHS = (1e-3, 30.0), (0.1, 5.0)
 """What f's variance and lengths may be at all."""
 _JUMP = 300.0 / ELO
-"""How much the direct end may differ from dials right beside it, where its moves cost less."""
+"""How much the direct end may differ from dials right beside it, whose moves cost more and prove more."""
 
 
 class DifferenceKernel(Kernel):  # type: ignore[misc]

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from scipy import optimize, special
 from sklearn.gaussian_process import GaussianProcessRegressor
 
-from eval.tuning.kernel import ELO, DifferenceKernel
+from eval.statistics import ELO
+from eval.tuning.kernel import DifferenceKernel
 from eval.tuning.space import Floats, Space
 
 _LOG_VARIANCE = 2.0 * math.log(150.0 / ELO), 1.4
@@ -66,7 +67,6 @@ class Landscape:
         mean: `[M]` the candidates' expected strength above dial 0.5, in Elo.
         covariance: `[M, M]` of these, in Elo squared.
         dispersion: φ; 1 for independent games without draws.
-        misfit: mean squared residual of the pairs that met, in standard errors; about 1 where the model fits.
         regression: what knows the rest.
         origin: the row of dial 0.5, `[1, d + 1]`.
     """
@@ -74,7 +74,6 @@ class Landscape:
     mean: Floats
     covariance: Floats
     dispersion: float
-    misfit: float
     regression: GaussianProcessRegressor
     origin: Floats
 
@@ -112,13 +111,14 @@ def fit(space: Space, rounds: Rounds, *, jump: bool = False, start: Floats | Non
     Args:
         space: the candidates.
         rounds: the results.
-        jump: whether strength may jump at the direct end, as it does at budgets that the network's calls are part of.
+        jump: whether strength may jump at the direct end, where the network's calls cost nothing any more and, without
+            a network, nothing is proven beside the search.
         start: hyperparameters to begin with, such as those of an earlier fit.
     """
     rows: Floats = np.column_stack((space.candidates, space.direct & jump)).astype(np.float64)
     kernel = DifferenceKernel(np.exp(_prior(len(space.axes))[0] if start is None else start))
     if not len(rounds.scores):
-        return _landscape(GaussianProcessRegressor(kernel), rows, 1.0, 1.0)
+        return _landscape(GaussianProcessRegressor(kernel), rows, 1.0)
     pairs, members = np.unique(np.stack((rounds.first, rounds.second)), axis=1, return_inverse=True)
     members = members.ravel()
     counts = np.bincount(members).astype(np.float64)
@@ -129,9 +129,7 @@ def fit(space: Space, rounds: Rounds, *, jump: bool = False, start: Floats | Non
         regression, gaps = _regress(kernel, places, scores, counts, gaps, dispersion, maximise)
         kernel = regression.kernel_
         dispersion = _dispersion(rounds.scores, special.expit(gaps)[members])
-    shares = special.expit(gaps)
-    misfit = np.mean((scores - shares) ** 2 * 2.0 * counts / (dispersion * shares * (1.0 - shares)))
-    return _landscape(regression, rows, dispersion, float(misfit))
+    return _landscape(regression, rows, dispersion)
 
 
 def _dispersion(scores: Floats, expected: Floats) -> float:
@@ -140,14 +138,13 @@ def _dispersion(scores: Floats, expected: Floats) -> float:
     return float((surprise.sum() + _DISPERSION_ROUNDS) / (len(surprise) + _DISPERSION_ROUNDS))
 
 
-def _landscape(regression: GaussianProcessRegressor, rows: Floats, dispersion: float, misfit: float) -> Landscape:
+def _landscape(regression: GaussianProcessRegressor, rows: Floats, dispersion: float) -> Landscape:
     """What a regression says about the candidates, whose rows `[M, d + 1]` begin with dial 0.5."""
     mean, covariance = regression.predict(_against(rows[:1], rows[:, :-1], rows[:, -1]), return_cov=True)
     return Landscape(
         mean=ELO * mean,
         covariance=ELO**2 * covariance,
         dispersion=dispersion,
-        misfit=misfit,
         regression=regression,
         origin=rows[:1],
     )

@@ -21,10 +21,9 @@ from eval.store import Store
 from eval.tuning.loop import Duel
 from eval.tuning.space import Floats
 from games.rules import Game
-from hybrid import agents, strength
+from hybrid import agents, checkpoint
+from hybrid.tuned import Options
 
-Options = tuple[tuple[str, str], ...]
-"""Options of an agent's spec."""
 Names = Callable[[int], Options]
 """What sets a candidate apart from the others."""
 
@@ -65,9 +64,10 @@ class Matches:
         self._progress = progress or (lambda record: None)
         self._store = Store(setup.store, setup.game.spec)
         try:
+            self._store.require_version()
             for name in ("seed", "opening_plies"):
                 self._store.require(name, getattr(setup, name))
-            self._hash = strength.digest_of(setup.file)
+            self._hash = checkpoint.digest_of(setup.file)
             self._known = {record.seed: record for record in self._store.records()}
         except BaseException:
             self._store.close()
@@ -75,7 +75,7 @@ class Matches:
         self._book = Book(setup.game, setup.opening_plies, derive("openings", setup.seed))
         self._searched = 0
         self._met: dict[frozenset[Options], set[Moves]] = {}
-        self._seen: set[frozenset[tuple[tuple[str, ...], tuple[int, ...]]]] = set()
+        self._seen: set[frozenset[tuple[tuple[Options, ...], tuple[int, ...]]]] = set()
 
     def __enter__(self) -> Matches:
         return self
@@ -103,8 +103,10 @@ class Matches:
         finished = iter(self._play(fixtures))
         found = []
         for duel in duels:
+            entrants = names(duel.first), names(duel.second)
             rounds = [(next(finished), next(finished)) for _ in range(duel.rounds)]
-            found.append(np.array([np.mean([game.score(0) for game in pair]) for pair in rounds if self._new(pair)]))
+            told = [pair for pair in rounds if self._new(entrants, pair)]
+            found.append(np.array([np.mean([game.score(0) for game in pair]) for pair in told]))
         return found
 
     def match(self, first: Options, second: Options, games: int) -> Match:
@@ -162,9 +164,9 @@ class Matches:
             for order in seatings(2)
         ]
 
-    def _new(self, pair: tuple[Record, ...]) -> bool:
-        """Whether a round's games have not all been played before."""
-        games = frozenset((game.agents, game.moves) for game in pair)
+    def _new(self, entrants: tuple[Options, Options], pair: tuple[Record, ...]) -> bool:
+        """Whether the games of a round of two entrants have not all been played before."""
+        games = frozenset((tuple(entrants[seat] for seat in game.seats), game.moves) for game in pair)
         known = games in self._seen
         self._seen.add(games)
         return not known

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hybrid import agents, checkpoint, tuned
-from hybrid.tuned import Budget
-
-_TAKEN = ("dial", "simulations", "prior_weight", "value_weight", "time", "evaluations", "elo", "temperature")
+from hybrid.tuned import Budget, Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +45,11 @@ class Plan:
         if not self.precision > 0.0:
             raise ValueError(f"precision must be positive, got {self.precision}")
 
+    @property
+    def own(self) -> Options:
+        """The agent's own options, in which one kind of search differs from another."""
+        return tuned.own_options(agents.parse_spec(self.agent).options)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -81,12 +84,14 @@ def place_of(plan: Plan) -> Place:
     parsed = agents.parse_spec(plan.agent)
     if parsed.kind != agents.RUN:
         raise ValueError(f"agent must be a trained run, which has a network to tune, got {plan.agent!r}")
-    set_here = {key for key, _ in parsed.options} & {*_TAKEN, *plan.axes, *(["c_rollout"] * ("c_puct" in plan.axes))}
+    taken = {*agents.DIAL_OPTIONS, *plan.axes, *(["c_rollout"] if "c_puct" in plan.axes else [])}
+    set_here = taken.intersection(key for key, _ in parsed.options)
     if set_here:
         raise ValueError(f"agent {plan.agent!r} sets {', '.join(sorted(set_here))}, which tuning sets itself")
     file = checkpoint.find(parsed.path)
-    settings = tuned.file_of(file)
+    settings = checkpoint.beside(file, tuned.FILE)
     if settings is None:
         raise ValueError(f"agent must be in a run folder, where its tuned dial is kept, got {str(file)!r}")
-    stem = f"{file.stem}-{plan.budget}-{'-'.join(plan.axes)}"
-    return Place(file, settings.parent / "tuning", stem)
+    shared = (*plan.own, ("opening_plies", plan.opening_plies), ("seed", plan.seed))
+    parts = (file.stem, str(plan.budget), *plan.axes, *(f"{key}={value}" for key, value in shared))
+    return Place(file, settings.parent / "tuning", "-".join(parts))

@@ -21,6 +21,8 @@ from hybrid.evaluate import Evaluators
 
 RUN = "run"
 """The kind of agent that is read from a run folder or checkpoint."""
+DIAL_OPTIONS = ("dial", "simulations", "prior_weight", "value_weight", "time", "evaluations", "temperature", "elo")
+"""Options of a run that say where on the dial it stands and what its moves may cost."""
 
 
 @dataclass(frozen=True, kw_only=True)

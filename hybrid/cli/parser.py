@@ -46,7 +46,9 @@ def add_openings(parser: ArgumentParser) -> None:
 
 def add_concurrent(parser: ArgumentParser) -> None:
     """Declare how many games a process plays at once."""
-    parser.add_argument("--concurrent", type=PositiveInt, default=64, help="games played side by side; changes no game")
+    parser.add_argument(
+        "--concurrent", type=PositiveInt, default=64, help="games that a process plays side by side; changes no game"
+    )
 
 
 def plain(value: Any) -> Any:

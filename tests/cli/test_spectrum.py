@@ -143,6 +143,31 @@ def test_a_place_of_its_own_and_fewer_places(hybrid: Hybrid, run: Path, tmp_path
     assert result["files"][0] == str(tmp_path / "a" / "b" / "report.html")
 
 
+SMALL = ("--positions", "0.5", "--simulations", "4", "--checkpoints", "1", "--games", 2)
+
+
+def test_one_checkpoint_does_not_take_the_place_of_the_run(hybrid: Hybrid, run: Path) -> None:
+    survey(hybrid, run, *SMALL)
+    files = {path: path.read_bytes() for path in (run / "spectrum").iterdir() if path.is_file()}
+    before = strength.load(run)
+    named = run / "checkpoints" / "000002.safetensors"
+    _, result = survey(hybrid, named, *SMALL)
+    assert {Path(path).parent for path in result["files"]} == {run / "spectrum-000002"}
+    assert {path: path.read_bytes() for path in files} == files
+    assert strength.load(run) == before
+    assert strength.load(named).checkpoint == named.name
+
+
+def test_a_lone_checkpoint_is_mapped_without_a_calibration(hybrid: Hybrid, run: Path, tmp_path: Path) -> None:
+    """There is nowhere to keep one, so no page tells how to use it."""
+    lone = shutil.copy(run / "checkpoints" / "000004.safetensors", tmp_path / "lone.safetensors")
+    ran, result = survey(hybrid, Path(lone), *SMALL)
+    assert (ran.code, ran.err, result["strength"]) == (0, "", None)
+    assert "elo=" not in ran.out
+    assert "?elo=" not in (tmp_path / "spectrum-lone" / "report.html").read_text(encoding="utf-8")
+    assert not list(tmp_path.rglob(strength.FILE))
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -167,6 +192,14 @@ def test_a_mistake_is_one_line_and_makes_no_file(
     for name in named:
         assert name in error
     assert sorted(run.rglob("*")) == before
+
+
+def test_calibrations_that_cannot_be_added_to_are_found_before_the_first_game(hybrid: Hybrid, run: Path) -> None:
+    (run / strength.FILE).write_text("{", encoding="utf-8")
+    error = hybrid("spectrum", "tic_tac_toe", run, *OPTIONS, *OPPONENTS).error
+    assert "is no calibration of strength, or it is damaged" in error
+    assert not (run / "spectrum").exists()
+    assert (run / strength.FILE).read_text(encoding="utf-8") == "{"
 
 
 @pytest.mark.full

@@ -93,6 +93,18 @@ def test_stopped_tournaments_go_on(play: Any, monkeypatch: pytest.MonkeyPatch, t
     assert moves(tmp_path / "resumed.csv") == moves(tmp_path / "whole.csv")
 
 
+def test_stopped_before_the_first_report_it_is_not_finished_either(
+    play: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tournament, "run", interrupted)
+    ran, result = play()
+    assert (ran.code, ran.err) == (130, "")
+    assert result == {"games": 0, "store": str(tmp_path / "games.db"), "finished": False}
+
+
 def test_ratings_that_there_are_none_of_become_null(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(self: Store, records: Iterable[Record]) -> int:
         raise KeyboardInterrupt

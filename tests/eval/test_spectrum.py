@@ -288,6 +288,9 @@ def test_what_was_measured_is_kept_and_a_damaged_file_is_not_in_the_way(
     with monkeypatch.context() as patch:
         patch.setattr("hybrid.agents.load", lambda *_: pytest.fail("an agent was measured again"))
         assert measure(pool, game.initial(2), None, path) == first
+        patch.setattr("eval.spectrum.measure.PLAY_VERSION", 1_000)
+        with pytest.raises(pytest.fail.Exception, match="measured again"):
+            measure(pool, game.initial(2), None, path)
     told: list[tuple[int, int]] = []
     measure(pool, game.initial(1), None, path, progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (len(pool.agents), len(pool.agents))

@@ -46,6 +46,21 @@ def test_another_checkpoint_is_another_agent(tmp_path: Path) -> None:
         assert store.labels() == {old: "run@aaaaaaaa", new: "run@bbbbbbbb", other: "dice"}
 
 
+@pytest.mark.parametrize("stored", [None, "0"])
+def test_games_of_another_version_of_the_agents_are_not_added_to(tmp_path: Path, stored: str | None) -> None:
+    """Stores from before do not say which version theirs is of."""
+    with Store(tmp_path / "new.db", "tic_tac_toe") as store:
+        store.require_version()
+        store.require_version()
+    _filled(tmp_path / "games.db")
+    with Store(tmp_path / "games.db", "tic_tac_toe") as store:
+        if stored is not None:
+            store._connection.execute("INSERT INTO meta VALUES ('play_version', ?)", (stored,))
+        with pytest.raises(ValueError, match=r"games\.db' has games made by another version of the agents"):
+            store.require_version()
+        assert len(store.records()) == 8
+
+
 def test_foreign_and_damaged_files_are_refused_and_left_alone(tmp_path: Path) -> None:
     _filled(tmp_path / "good.db")
     good = (tmp_path / "good.db").read_bytes()

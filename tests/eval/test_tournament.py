@@ -79,6 +79,16 @@ def test_a_store_of_another_plan_is_refused(name: str, other: int, tmp_path: Pat
     assert _essence(tournament.read(tmp_path / "games.db", "tic_tac_toe").records) == before
 
 
+def test_games_of_another_version_of_the_agents_can_be_read_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = run(PLAN, tmp_path / "games.db", loader=players.load_all)
+    monkeypatch.setattr("eval.store.PLAY_VERSION", 1_000)
+    with pytest.raises(ValueError, match="made by another version of the agents"):
+        run(replace(PLAN, games=30), tmp_path / "games.db", loader=players.load_all)
+    assert tournament.read(tmp_path / "games.db", "tic_tac_toe").records == results.records
+
+
 def test_gauntlet_plays_the_first_agent_against_all_others(tmp_path: Path) -> None:
     plan = replace(PLAN, agents=("first", "dice", "last", "dice?2"), schedule=Schedule.GAUNTLET)
     results = run(plan, tmp_path / "games.db", loader=players.load_all)
@@ -306,6 +316,39 @@ def test_adaptive_tournaments_resume(tmp_path: Path) -> None:
     assert len(run(plan, tmp_path / "games.db", loader=players.load_all).records) == 60
 
 
+def test_rounds_beyond_a_missing_one_are_not_played_again() -> None:
+    """Games do not end in the order in which they began, so a killed tournament leaves gaps."""
+    identities = {k: (f"a{k}", "") for k in range(3)}
+    calendar = Calendar(game=games.load("tic_tac_toe"), identities=identities, seed=0, opening_plies=2)
+    rounds = [calendar.round((0, 1), number) for number in range(6)]
+    done = [_record(fixture, 0, 1.0) for number in (0, 2, 5) for fixture in rounds[number]]
+    queue = AdaptiveQueue(calendar, 4, done)
+    assert (queue.played, queue.total) == (6, 24)
+    assert len(queue.comparisons().points) == 6
+    issued: list[Fixture] = []
+    while fixtures := queue.take(16):
+        issued += fixtures
+        for fixture in fixtures:
+            queue.report(_record(fixture, fixture.round, 0.5))
+    seeds = {fixture.seed for fixture in issued}
+    assert len(issued) == len(seeds) == 18
+    assert not seeds & {record.seed for record in done}
+    assert seeds >= {fixture.seed for number in (1, 3, 4) for fixture in rounds[number]}
+
+
+def test_more_stored_games_than_asked_for_are_all_that_there_are() -> None:
+    identities = {k: (f"a{k}", "") for k in range(3)}
+    calendar = Calendar(game=games.load("tic_tac_toe"), identities=identities, seed=0, opening_plies=2)
+    done = [
+        _record(fixture, 0, 1.0)
+        for table in calendar.tables(Schedule.ADAPTIVE)
+        for number in range(5)
+        for fixture in calendar.round(table, number)
+    ]
+    queue = AdaptiveQueue(calendar, 3, done)
+    assert (queue.played, queue.total, queue.take(16)) == (30, 30, [])
+
+
 def test_exports(tmp_path: Path) -> None:
     results = run(PLAN, tmp_path / "games.db", loader=players.load_all)
     summary = json.loads(export.to_json(results))
@@ -353,6 +396,23 @@ def test_results_without_connection_have_no_ratings(tmp_path: Path) -> None:
     assert json.loads(export.to_json(results))["standings"][0]["elo"] is None
     with pytest.raises(ValueError, match="no game connects"):
         assert results.ratings
+
+
+def test_agents_that_cannot_be_loaded_leave_no_trace(tmp_path: Path) -> None:
+    plan = Plan(game="tic_tac_toe", agents=("random", "mcts?depth=3"), games=4)
+    with pytest.raises(ValueError, match="depth"):
+        run(plan, tmp_path / "games.db")
+    assert not (tmp_path / "games.db").exists()
+
+
+def test_agents_without_games_are_no_entrants(tmp_path: Path) -> None:
+    """They would leave everyone without a rating."""
+    run(PLAN, tmp_path / "games.db", loader=players.load_all)
+    with Store(tmp_path / "games.db", "tic_tac_toe") as store:
+        store.agent("stray", "")
+    results = tournament.read(tmp_path / "games.db", "tic_tac_toe")
+    assert set(results.agents) == set(PLAN.agents)
+    assert None not in [line.elo for line in results.standings]
 
 
 def test_arguments_are_checked(tmp_path: Path) -> None:

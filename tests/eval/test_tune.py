@@ -27,7 +27,7 @@ from eval.tuning.space import Floats, Space
 from hybrid import agents, checkpoint, tuned
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.search_agent import SearchAgent
-from hybrid.tuned import Budget
+from hybrid.tuned import Budget, Options
 
 LINE = Space.of(["dial"])
 CUBE = Space.of(["prior_weight", "value_weight", "c_puct"])
@@ -238,6 +238,28 @@ def test_real_games_end_in_a_setting_that_agents_use(plan: tune.Plan) -> None:
         assert len(replay(record)) == len(record.moves) + 1
 
 
+def test_agents_with_options_are_tuned_by_themselves(plan: tune.Plan) -> None:
+    """Neither setting nor games nor pictures of one kind of search take the place of another's."""
+    searches = (plan, replace(plan, agent=f"{plan.agent}?strategy=uct&device=cpu"))
+    for one in searches:
+        tune.run(replace(one, games=8, confirm=2))
+    assert [setting.own for setting in tuned.load(plan.agent)] == [(), (("strategy", "uct"),)]
+    places = [tune.place_of(one) for one in searches]
+    assert all(place.store.is_file() for place in places)
+    assert len({place.curve for place in places}) == 2
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"opening_plies": 3}])
+def test_other_games_have_a_store_of_their_own(plan: tune.Plan, change: dict[str, Any]) -> None:
+    short = replace(plan, games=8, confirm=2)
+    tune.run(short)
+    before = stored(plan)
+    tune.run(replace(short, **change))
+    assert stored(plan) == before
+    assert len(stored(replace(plan, **change))) > 0
+    assert len(tuned.load(plan.agent)) == 1
+
+
 def test_interrupted_it_goes_on_to_the_same_end(
     plan: tune.Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -267,18 +289,46 @@ def test_interrupted_it_goes_on_to_the_same_end(
     assert tune.run(plan).spec == whole.spec
 
 
-def test_trials_are_played_on_openings_that_the_search_has_not_seen(network: Path, tmp_path: Path) -> None:
-    """No position of theirs, nor its mirror image, was one of the search's; nor was a seed."""
-    game = games.load("tic_tac_toe")
-    setup = Setup(
-        game=game,
+def small(network: Path, folder: Path, opening_plies: int = 4) -> Setup:
+    """Matches of tic-tac-toe at two simulations."""
+    return Setup(
+        game=games.load("tic_tac_toe"),
         file=network,
         common=(("simulations", "2"),),
-        store=tmp_path / "games.db",
+        store=folder / "games.db",
         seed=3,
-        opening_plies=4,
+        opening_plies=opening_plies,
         concurrent=64,
     )
+
+
+def test_games_of_another_version_of_the_agents_are_no_evidence(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = small(network, tmp_path)
+    with Matches(setup) as matches:
+        matches.match((("dial", "0"),), (("dial", "0.5"),), 2)
+    monkeypatch.setattr("eval.store.PLAY_VERSION", 1_000)
+    with pytest.raises(ValueError, match="made by another version of the agents"):
+        Matches(setup)
+
+
+def test_repeats_are_seen_when_names_have_changed(network: Path, tmp_path: Path) -> None:
+    """A store tells agents apart by their checkpoints once one name has had several."""
+    setup = small(network, tmp_path, opening_plies=0)
+    dials: list[Options] = [(("dial", "0"),), (("dial", "0"), ("symmetric", "false"))]
+    with Matches(setup) as matches:
+        assert len(matches.scores(dials.__getitem__, [Duel(first=0, second=1, start=0, rounds=2)])[0]) == 1
+    with Store(setup.store, "tic_tac_toe") as store:
+        for label in store.labels().values():
+            store.agent(label, "f" * 64)
+    with Matches(setup) as matches:
+        assert len(matches.scores(dials.__getitem__, [Duel(first=0, second=1, start=0, rounds=4)])[0]) == 1
+
+
+def test_trials_are_played_on_openings_that_the_search_has_not_seen(network: Path, tmp_path: Path) -> None:
+    """No position of theirs, nor its mirror image, was one of the search's; nor was a seed."""
+    game, setup = games.load("tic_tac_toe"), small(network, tmp_path)
 
     def images(match: Sequence[Record]) -> set[bytes]:
         starts = np.concatenate([replay(record)[record.opening : record.opening + 1] for record in match])
@@ -367,8 +417,8 @@ def test_a_lone_checkpoint_has_no_place_for_its_dial(plan: tune.Plan, network: P
         tune.run(replace(plan, agent=str(network)))
 
 
-@pytest.mark.parametrize("budget", ["2ms", "6evaluations"])
-def test_other_budgets(plan: tune.Plan, budget: str) -> None:
+@pytest.mark.parametrize("budget", ["4", "2ms", "6evaluations"])
+def test_every_budget_lets_strength_jump_at_the_direct_end(plan: tune.Plan, budget: str) -> None:
     tuning = tune.run(replace(plan, budget=Budget.parse(budget), games=16, confirm=2))
     assert tuning.found.jump
     trial = tuning.gains[2].match

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def run(tmp_path: Path) -> Path:
             weights=weights, config=config, shape=shape, game="tic_tac_toe", generation=generation
         )
         checkpoint.save(checkpoint.path_of(tmp_path, generation), stored)
-    digest = strength.digest_of(checkpoint.path_of(tmp_path, 2))
+    digest = checkpoint.digest_of(checkpoint.path_of(tmp_path, 2))
     strength.save(tmp_path / strength.FILE, replace(HAND, digest=digest, checkpoint="000002.safetensors"))
     return tmp_path
 
@@ -151,11 +152,48 @@ def test_other_checkpoints_and_uncalibrated_runs_are_refused(run: Path) -> None:
         agents.load(f"{run}?elo=900", game)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1}', '{"format": 2, "rungs": []}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"format": 1}', '{"format": 2, "rungs": []}', '{"format": 2, "calibrations": [{"rungs": []}]}'],
+)
 def test_a_damaged_calibration_is_one_error(run: Path, content: str) -> None:
-    (run / strength.FILE).write_text(content, encoding="utf-8")
+    path = run / strength.FILE
+    path.write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match="is no calibration of strength, or it is damaged"):
         strength.load(run)
+    with pytest.raises(ValueError, match="is no calibration of strength, or it is damaged"):
+        strength.save(path, HAND)
+    assert path.read_text(encoding="utf-8") == content
+
+
+def test_each_checkpoint_has_its_calibration(run: Path) -> None:
+    """And it may be made anew."""
+    first, path = checkpoint.path_of(run, 1), run / strength.FILE
+    for elo in (1500.0, 1400.0):
+        made = calibration((0.0, 300.0), (1.0, elo))
+        strength.save(path, replace(made, digest=checkpoint.digest_of(first), checkpoint=first.name))
+    assert settings(f"{run}?elo=1200") == (16, 0.0)
+    assert settings(f"{first}?elo=1400") == (0, 0.0)
+    assert len(strength.read(path)) == 2
+
+
+def test_a_file_of_before_holds_one_calibration(run: Path) -> None:
+    path = run / strength.FILE
+    (entry,) = json.loads(path.read_text(encoding="utf-8"))["calibrations"]
+    path.write_text(json.dumps({"format": 1, **entry}), encoding="utf-8")
+    assert settings(f"{run}?elo=1200") == (16, 0.0)
+
+
+def test_a_checkpoint_outside_of_a_run_folder_has_no_calibration(run: Path) -> None:
+    file = checkpoint.path_of(run, 2).rename(run / "lone.safetensors")
+    with pytest.raises(ValueError, match=r"lone.safetensors' must be in a run folder's checkpoints"):
+        agents.load(f"{file}?elo=900", games.load("tic_tac_toe"))
+
+
+def test_where_files_beside_a_checkpoint_lie(run: Path) -> None:
+    file = checkpoint.path_of(run, 2)
+    assert checkpoint.beside(file, strength.FILE) == run / strength.FILE
+    assert checkpoint.beside(run / file.name, strength.FILE) is None
 
 
 def test_a_calibration_must_rise() -> None:

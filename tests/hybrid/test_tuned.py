@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 import games
 from eval.tournament import resolve
-from hybrid import agents, checkpoint, strength, tuned
+from hybrid import agents, checkpoint, tuned
 from hybrid.cli.session import with_option
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
@@ -34,7 +35,7 @@ def run(tmp_path: Path) -> Path:
 def setting(run: Path, budget: str, **options: str) -> Setting:
     return Setting(
         checkpoint=NAME,
-        digest=strength.digest_of(run / "checkpoints" / NAME),
+        digest=checkpoint.digest_of(run / "checkpoints" / NAME),
         budget=budget,
         axes=tuple(options),
         options=tuple(options.items()),
@@ -121,6 +122,33 @@ def test_tuning_again_replaces_the_setting(run: Path) -> None:
     for dial in ("0.6", "0.7"):
         tuned.save(run / tuned.FILE, setting(run, "64", dial=dial))
     assert [known.options for known in tuned.load(run)] == [(("dial", "0.7"),)]
+
+
+def test_each_kind_of_search_has_its_own_dial(run: Path) -> None:
+    """Budget, device and memory do not make another kind; nor does what is put in place of a part of the setting."""
+    uct = (("c_puct", "3"), ("strategy", "uct"))
+    tuned.save(run / tuned.FILE, setting(run, "64", dial="0.6"))
+    options = {"prior_weight": "0.5", "value_weight": "1", "c_puct": "2", "c_rollout": "4"}
+    tuned.save(run / tuned.FILE, replace(setting(run, "64", **options), own=uct[1:]))
+    tuned.save(run / tuned.FILE, replace(setting(run, "64", dial="0.7"), own=uct))
+    assert load(f"{run}?dial=tuned&device=cpu&reuse=false&simulations=32").config.dial == Dial.at(0.6, simulations=32)
+    assert load(f"{run}?strategy=uct&dial=tuned&c_puct=3").config.dial == Dial.at(0.7)
+    assert load(f"{run}?strategy=uct&dial=tuned").config.c_puct == 2.0
+    assert load(f"{run}?strategy=uct&dial=tuned&c_puct=5").config.c_puct == 5.0
+    said = rf"tuned is {run}, {run}\?c_puct=3&strategy=uct, {run}\?strategy=uct, not {run}\?symmetric=false;"
+    with pytest.raises(ValueError, match=said):
+        load(f"{run}?symmetric=false&dial=tuned")
+
+
+def test_settings_of_before_are_those_of_agents_without_options(run: Path) -> None:
+    path = run / tuned.FILE
+    tuned.save(path, setting(run, "64", dial="0.6"))
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    assert stored["settings"][0].pop("own") == []
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    assert load(f"{run}?dial=tuned").config.dial == Dial.at(0.6)
+    with pytest.raises(ValueError, match=r"not .*strategy=uct"):
+        load(f"{run}?dial=tuned&strategy=uct")
 
 
 def test_without_tuning_there_is_no_tuned_dial(run: Path) -> None:

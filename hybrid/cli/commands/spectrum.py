@@ -1,8 +1,8 @@
 """Map what network and search are worth: dial positions, budgets and checkpoints of one run, all rated on one scale.
 
 Writes a page to look at (report.html, which needs nothing else), its plots, a table of all numbers and TensorBoard's
-events into a folder, by default RUN/spectrum, and calibrates the run's strength: from then on RUN?elo=1200 plays at
-that rating of this pool.
+events into a folder, by default RUN/spectrum, and calibrates the newest checkpoint's strength: from then on
+RUN?elo=1200 plays at that rating of this pool.
 Every game is stored as soon as it is over: stopped, killed or run again, the same command goes on.
 """
 
@@ -49,7 +49,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         help=f"fixed agents that all others meet; the first is rated {design.ANCHOR_ELO:g}",
     )
     parser.add_argument("--games", type=PositiveInt, default=24, help="how many each pairing plays on average")
-    parser.add_argument("--out", type=Path | None, default=None, metavar="FOLDER", help="RUN/spectrum without it")
+    parser.add_argument(
+        "--out", type=Path | None, default=None, metavar="FOLDER", help="else RUN/spectrum, or RUN/spectrum-CHECKPOINT"
+    )
     add_openings(parser)
     parser.add_argument("--workers", type=PositiveInt, default=1, help="processes that play")
 
@@ -92,7 +94,7 @@ def _survey(design: Design, folder: Path, workers: int) -> Outcome:
     """Make the map, with progress on the way."""
     from eval.spectrum import export, survey
     from eval.spectrum.design import plan
-    from hybrid import strength
+    from hybrid import checkpoint, strength
     from hybrid.cli.output import progress
     from hybrid.cli.tournament_screen import TournamentScreen
     from training.tensorboard_results import write_spectrum
@@ -100,6 +102,9 @@ def _survey(design: Design, folder: Path, workers: int) -> Outcome:
     screen = TournamentScreen(f"{design.game}: {design.agent}")
     try:
         pool = plan(design)
+        target = checkpoint.beside(pool.newest, strength.FILE)
+        if target is not None and target.is_file():
+            strength.read(target)
         with screen:
             results = survey.play(design, pool, folder, workers=workers, progress=screen.update)
         with progress() as bar:
@@ -109,15 +114,14 @@ def _survey(design: Design, folder: Path, workers: int) -> Outcome:
         return _stopped(screen.latest, folder)
     except RuntimeError as error:
         raise ChildProcessError(str(error)) from error
-    calibration = survey.calibrate(spectrum)
+    calibration = survey.calibrate(spectrum) if target is not None else None
     files = export.write(spectrum, calibration, folder)
-    target = strength.file_of(pool.newest)
     if calibration is not None and target is not None:
         strength.save(target, calibration)
     pictures = {file.stem: file.read_bytes() for file in files if file.suffix == ".png"}
     write_spectrum(folder / "tensorboard", spectrum, pictures)
     data = {**export.summary(spectrum, calibration), "files": [str(file) for file in files], "finished": True}
-    _show(spectrum, calibration if target is not None else None, files[0])
+    _show(spectrum, calibration, files[0])
     return Outcome(data)
 
 
@@ -156,11 +160,14 @@ def _stopped(now: Progress | None, folder: Path) -> Outcome:
 
 
 def _folder(agent: str) -> Path:
-    """Where results go by default: into the run folder that the agent is from, or beside a lone checkpoint."""
+    """Where results go by default: into the run folder, one for each checkpoint named; or beside a lone checkpoint."""
+    from hybrid import checkpoint
+
     path = Path(agent.partition("?")[0])
-    if path.is_file():
-        path = path.parent.parent if path.parent.name == "checkpoints" else path.parent
-    return path / "spectrum"
+    if not path.is_file():
+        return path / "spectrum"
+    name = f"spectrum-{path.stem}"
+    return checkpoint.beside(path, name) or path.parent / name
 
 
 def _joined(values: tuple[float, ...]) -> str:

@@ -28,7 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     from jsonargparse.typing import PositiveInt
 
     from eval.schedule import Schedule
-    from hybrid.cli.parser import add_openings
+    from hybrid.cli.parser import add_concurrent, add_openings
 
     parser.add_argument("game", type=str, help="such as connect_four or connect_four:rows=5")
     parser.add_argument(
@@ -52,9 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add_openings(parser)
     parser.add_argument("--workers", type=PositiveInt, default=1, help="processes that play")
-    parser.add_argument(
-        "--concurrent", type=PositiveInt, default=64, help="games that each of them plays side by side; changes no game"
-    )
+    add_concurrent(parser)
     parser.add_argument(
         "--anchor", type=str | None, default=None, metavar="AGENT", help="whose Elo is --anchor-elo; else the mean's is"
     )
@@ -132,7 +130,8 @@ def _stopped(now: Progress | None, path: Path) -> Outcome:
         console().print(standings_table(now.results))
     played = "" if now is None else f"{now.played} of {now.total} games are stored in {escape(str(path))}. "
     console().print(f"\nStopped. {played}To go on, run the same command again.", soft_wrap=True)
-    return Outcome({} if now is None else {**_as_json(now.results, path), "finished": False}, code=130)
+    data: dict[str, Any] = {"games": 0, "store": str(path)} if now is None else _as_json(now.results, path)
+    return Outcome({**data, "finished": False}, code=130)
 
 
 def _prepare(plan: Plan, store: Path | None, exports: dict[str, Path | None]) -> Path:

@@ -164,8 +164,10 @@ def _show(tuning: Tuning, place: Place) -> None:
             f"{1000.0 * cost.seconds / moves:.1f}",
         )
     screen.print(listing)
+    agent = tuning.plan.agent
+    asked = f"{agent}{'&' if '?' in agent else '?'}dial=tuned"
     screen.print(
         f"{last.games} games of search; expected regret {last.regret:.0f} Elo, {ending}. Dial 0 is the "
-        f"network alone. The curve is {escape(str(place.curve))}; RUN?dial=tuned plays at the recommendation.",
+        f"network alone. The curve is {escape(str(place.curve))}; {escape(asked)} plays at the recommendation.",
         soft_wrap=True,
     )
