@@ -120,3 +120,17 @@ def test_a_reader_that_has_left_is_no_error_worth_a_message() -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("command", [["games", "pig"], ["match", "tic_tac_toe", "random", "random", "--games", "2"]])
+def test_a_reader_that_has_left_costs_no_file(command: list[str], tmp_path: Path) -> None:
+    files = [tmp_path / "out.json", *([tmp_path / "games.jsonl"] if command[0] == "match" else [])]
+    options = [text for pair in zip(("--json", "--save"), map(str, files), strict=False) for text in pair]
+    arguments = [sys.executable, "-m", "hybrid", *command, *options]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+    assert [path.stat().st_size > 0 for path in files] == [True] * len(files)
