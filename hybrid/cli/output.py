@@ -72,6 +72,12 @@ def table(title: str, *columns: str, left: int = 1) -> Table:
     return made
 
 
+def figures(value: float) -> str:
+    """A number of at least 0 by three significant digits, or by all before the point where these are more."""
+    exponent = int(f"{value:.2e}".partition("e")[2])
+    return f"{value:,.{max(2 - exponent, 0)}f}" if value else "0"
+
+
 def one_line(error: BaseException) -> str:
     """An error as one line of text."""
     if isinstance(error, OSError) and error.strerror:

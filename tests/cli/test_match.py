@@ -12,7 +12,7 @@ import pytest
 
 from eval import records
 from eval.arena import play_fixtures
-from hybrid.cli.output import write_json
+from hybrid.cli.output import figures, write_json
 from tests.cli.conftest import Hybrid, read
 from tests.hybrid.test_gtp_agent import command
 
@@ -72,6 +72,22 @@ def test_a_sequential_test_that_runs_out_of_games_says_so(match: Any, tmp_path: 
 def test_tests_without_sense_are_refused(hybrid: Hybrid, value: str) -> None:
     error = hybrid("match", "tic_tac_toe", "random", "mcts", "--sprt", value).error
     assert "--sprt must be" in error or "elo0 must be below elo1" in error
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (0.01234, "0.0123"),
+        (0.09996, "0.100"),
+        (2.0, "2.00"),
+        (9.996, "10.0"),
+        (64, "64.0"),
+        (12345.6, "12,346"),
+    ],
+)
+def test_costs_have_three_significant_digits(value: float, shown: str) -> None:
+    assert figures(value) == shown
 
 
 def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:

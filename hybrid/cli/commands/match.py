@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from hybrid.cli.output import Outcome, check_writable, console, progress, table
+from hybrid.cli.output import Outcome, check_writable, console, figures, progress, table
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -170,7 +170,7 @@ def _show(result: Match, agents: list[str]) -> None:
         cost = result.costs(index)
         moves = max(cost.moves, 1)
         per_move = (1000 * cost.seconds / moves, cost.evaluations / moves, cost.plies / moves)
-        listing.add_row(escape(spec), *(f"{value:,.1f}" for value in per_move))
+        listing.add_row(escape(spec), *map(figures, per_move))
     screen.print(listing)
     if result.caution is not None:
         screen.print(f"[yellow]caution:[/yellow] {result.caution}")
