@@ -136,6 +136,24 @@ def test_help_moves_and_hint() -> None:
     assert text.count("Agent: ") == 2
 
 
+def test_hints_change_no_reply() -> None:
+    """The opponent keeps its tree: it counts as many visits with hints in between as without."""
+
+    def visits(lines: Sequence[str]) -> list[list[str]]:
+        game, text = games.load("connect_four"), io.StringIO()
+        waiting = iter(lines)
+        session = Session(
+            game, lambda spec: load(spec, game), "mcts?simulations=40", 0, 0, Console(file=text, width=200)
+        )
+        session.play(lambda: next(waiting, None))
+        thoughts = [part.split("network")[0].split() for part in text.getvalue().split("Agent: ")[1:]]
+        return [thought for thought, line in zip(thoughts, lines, strict=True) if line != "hint"]
+
+    replies = visits(["4", "4", "4"])
+    assert len({reply[reply.index("visits") - 1] for reply in replies}) > 1  # trees are kept
+    assert visits(["hint", "4", "hint", "hint", "4", "hint", "4"]) == replies
+
+
 def test_the_agent_can_be_changed_and_a_wrong_one_changes_nothing() -> None:
     session, _, text = play(["agent mcts?simulations=8", "simulations 16", "dial 2", "agent nobody", "b2"], [])
     assert session.spec == "mcts?simulations=16"

@@ -23,8 +23,8 @@ from games.rules import LiftedGame
 from hybrid import agents, gtp_process
 from hybrid.agent import Agent
 from hybrid.agents.gtp import GtpAgent
+from hybrid.choice import decision_seed
 from hybrid.gtp_process import EngineFailedError, EngineProcess, EngineRefusedError
-from hybrid.gtp_server import decision_seed
 from hybrid.lines import Lines
 from tests.hybrid.fakes import seeds
 
