@@ -11,6 +11,7 @@ import pytest
 
 from hybrid.cli.main import command_names
 from tests.cli.conftest import Hybrid, read
+from tests.games.test_load import NIM
 
 COMMANDS = ("bench", "check", "games", "match", "play", "tournament", "train")
 HEAVY = {"torch", "numba", "lightning", "onnxruntime", "numpy", "games", "training", "eval"}
@@ -93,6 +94,14 @@ def test_a_game_with_a_syntax_error_says_where(hybrid: Hybrid, tmp_path: Path) -
     game = tmp_path / "broken.py"
     game.write_text("\n\ndef make(:\n", encoding="utf-8")
     assert "broken.py, line 3" in hybrid("check", game).error
+
+
+def test_a_game_that_fails_is_the_users_mistake(hybrid: Hybrid, tmp_path: Path) -> None:
+    game = tmp_path / "broken.py"
+    game.write_text("import no_such_module\n", encoding="utf-8")
+    assert "broken.py' cannot be loaded: ModuleNotFoundError" in hybrid("match", game, "random", "random").error
+    game.write_text(NIM.replace("a + 1", "unknown"), encoding="utf-8")
+    assert "NameError: name 'unknown' is not defined" in hybrid("match", game, "random", "random").error
 
 
 def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
