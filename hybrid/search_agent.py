@@ -243,6 +243,13 @@ def dial_from(
     return Dial.at(dial, simulations=simulations, seconds=seconds)
 
 
+def require_one_budget(**budgets: int | str | None) -> None:
+    """Raises ValueError where several budgets of a move are given; None and the empty text are none."""
+    given = [f"{name}={value}" for name, value in budgets.items() if value not in (None, "")]
+    if len(given) > 1:
+        raise ValueError(f"a move has one budget, got {' and '.join(given)}")
+
+
 def concatenate(parts: list[Decisions]) -> Decisions:
     """The decisions of several batches, all made by one agent, as one."""
     if len(parts) == 1:

@@ -35,7 +35,7 @@ QUERIES = (
     "evaluations=9",
     "simulations=9&symmetric_leaves=true",
     "simulations=0&temperature=1.5",
-    "simulations=0&time=1ms",
+    "dial=0&time=1ms",
 )
 
 
