@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from games import Game
 from games.chance import awaits, draw
+from hybrid import gtp
 from hybrid.agent import Agent
 from hybrid.analyse import Analysis, analyse
 from hybrid.choice import decision_seed
@@ -65,6 +66,7 @@ class Session:
         self._load, self._seed, self._console, self._show = load, seed, console, show
         self._agent = load(spec)
         self._adviser: Agent | None = None
+        self._failed = False
         self._positions = [game.initial()]
         self._actions: list[int] = []
 
@@ -88,7 +90,7 @@ class Session:
             if awaits(self.game, self._positions[-1])[0]:
                 self._draw()
                 continue
-            if self.position["to_play"] != self.human:
+            if self.position["to_play"] != self.human and not self._failed:
                 self._reply()
                 continue
             line = read()
@@ -101,11 +103,12 @@ class Session:
 
     def obey(self, line: str) -> None:
         """Do what the human typed: a move or a command; say so if it is neither."""
-        legal = {self.game.action_name(a).lower(): a for a in self._legal()}
+        legal = self.game.legal_actions(self._positions[-1])[0]
+        action = gtp.action(self.game, legal, line)
         word, _, rest = line.partition(" ")
         try:
-            if line.lower() in legal:
-                self._play(legal[line.lower()])
+            if action is not None:
+                self._play(action)
                 self._board()
             elif word == "agent" and rest:
                 self._change(rest.strip())
@@ -114,7 +117,7 @@ class Session:
             elif word in ("help", "?"):
                 self._console.print(HELP, markup=False, soft_wrap=True)
             elif word == "moves":
-                self._console.print(" ".join(legal), markup=False)
+                self._console.print(" ".join(map(self.game.action_name, np.flatnonzero(legal).tolist())), markup=False)
             elif word == "hint":
                 self._hint()
             elif word == "undo":
@@ -133,13 +136,19 @@ class Session:
         self._board()
 
     def _reply(self) -> None:
-        """Let the agent move, and show why."""
-        analysis = self._think(self._agent, remembered=0)
-        self._explain(analysis)
-        self._play(int(analysis.decision.actions[0]))
+        """Let the agent move, and show why; where it fails, that is shown, and the human is asked what to do."""
+        try:
+            analysis = self._think(self._agent, remembered=0)
+            self._explain(analysis)
+            self._play(int(analysis.decision.actions[0]))
+        except ValueError as error:
+            self._failed = True
+            self._console.print(f"Your opponent cannot move: {error}", markup=False, soft_wrap=True)
+            self._console.print("Name another (agent SPEC), take back your move (undo), or move in its place.")
         self._board()
 
     def _play(self, action: int) -> None:
+        self._failed = False
         self._positions.append(self.game.step(self._positions[-1], np.array([action])))
         self._actions.append(action)
 
@@ -155,7 +164,7 @@ class Session:
     def _change(self, spec: str) -> None:
         """Continue against the agent `spec`; a spec that cannot be loaded changes nothing."""
         self._agent, self._adviser = self._load(spec), None
-        self.spec = spec
+        self.spec, self._failed = spec, False
         self._console.print(f"Your opponent is now [bold]{escape(spec)}[/bold].")
 
     def _hint(self) -> None:
@@ -181,10 +190,6 @@ class Session:
 
     def _board(self) -> None:
         self._console.print("\n" + self.game.render(self.position) + "\n", markup=False, soft_wrap=True)
-
-    def _legal(self) -> list[int]:
-        """The legal actions."""
-        return np.flatnonzero(self.game.legal_actions(self._positions[-1])[0]).tolist()
 
 
 def with_option(spec: str, key: str, value: str) -> str:

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from hybrid.cli.session import Session, with_option
 
 
 class Scripted:
-    """Plays given squares, by ply."""
+    """Plays given squares, by ply, and fails where there are no more."""
 
     def __init__(self, game: Game, squares: Sequence[str]) -> None:
         self.name = "scripted"
@@ -34,7 +35,10 @@ class Scripted:
     def decide(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
-        action = self._actions[int(positions["ply"][0]) // 2]
+        turn = int(positions["ply"][0]) // 2
+        if turn >= len(self._actions):
+            raise ValueError("nothing more to say")
+        action = self._actions[turn]
         policy = np.zeros((1, self._game.num_actions), np.float32)
         policy[0, action] = 1
         zero = np.zeros(1, np.int64)
@@ -134,6 +138,33 @@ def test_help_moves_and_hint() -> None:
     assert "dial 0.3" in text
     assert "b3" in text
     assert text.count("Agent: ") == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "moves"),
+    [
+        (["help"], ["a1"]),
+        (["agent random", "quit"], ["a1", "?"]),
+        (["undo", "b1"], ["b1"]),
+        (["c3", "b2"], ["a1", "c3", "b2"]),
+        (["agent nobody", "moves"], ["a1"]),
+    ],
+)
+def test_an_agent_that_fails_costs_no_game(lines: list[str], moves: list[str]) -> None:
+    session, finished, text = play(["a1", *lines], [])
+    assert not finished
+    assert text.count("cannot move: nothing more to say") == (2 if moves[-1] in ("b1", "b2") else 1)
+    assert len(session.moves) == len(moves)
+    assert all(expected in (move, "?") for move, expected in zip(session.moves, moves, strict=True))
+
+
+@pytest.mark.parametrize("typed", ["a", "A"])
+def test_moves_that_differ_by_case_alone_are_told_apart(typed: str) -> None:
+    game = replace(games.load("tic_tac_toe"), action_name=lambda action: "aAbBcdefg"[action])
+    session = Session(game, lambda spec: Scripted(game, ["b"]), "scripted", 0, 0, Console(file=io.StringIO()))
+    waiting = iter([typed, "B", "C"])
+    session.play(lambda: next(waiting, None))
+    assert session.moves == [typed, "b", "B", "c"]
 
 
 def test_hints_change_no_reply() -> None:
