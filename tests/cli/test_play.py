@@ -21,6 +21,7 @@ from hybrid.agent import Agent, Decisions
 from hybrid.agents import load
 from hybrid.analyse import analyse
 from hybrid.cli.session import Session, with_option
+from tests.cli.conftest import Hybrid, read
 
 
 class Scripted:
@@ -131,6 +132,21 @@ def test_quit_leaves_the_game_unfinished() -> None:
     assert not finished
     assert session.moves == ["a1", "a3"]
     assert "unfinished" in text
+
+
+def test_an_interrupted_game_is_told(hybrid: Hybrid, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = iter(["b2"])
+
+    def read_line(screen: Console) -> str:
+        for line in lines:
+            return line
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hybrid.cli.commands.play._read", read_line)
+    ran = hybrid("play", "tic_tac_toe", "random", "--json", tmp_path / "play.json")
+    assert (ran.code, ran.err) == (130, "")
+    result = read(tmp_path / "play.json")
+    assert (result["finished"], result["returns"], len(result["moves"])) == (False, None, 2)
 
 
 def test_help_moves_and_hint() -> None:
