@@ -134,6 +134,13 @@ def test_quit_leaves_the_game_unfinished() -> None:
     assert "unfinished" in text
 
 
+def test_agents_without_an_opinion_show_no_value() -> None:
+    _, _, text = play(["b2", "agent mcts?simulations=8", "hint"], ["a1"])
+    silent, searched = text.split("Agent: ")[1:]
+    assert "value" not in silent
+    assert "value" in searched.partition(" visits")[0]
+
+
 def test_an_interrupted_game_is_told(hybrid: Hybrid, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lines = iter(["b2"])
 
