@@ -57,9 +57,7 @@ def compiled(function: Callable[..., Any], signature: Any, *, allocates: bool = 
         warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)
         try:
             dispatcher.compile(signature)
-        except OSError:
-            raise
-        except Exception as error:
+        except Exception as error:  # numba has errors of many kinds for what rules may get wrong
             file = Path(function.__code__.co_filename).name
             raise ValueError(f"cannot compile {function.__name__} of {file}: {_cause(error)}") from error
     dispatcher.disable_compile()

@@ -42,8 +42,6 @@ def load(spec: str) -> Game:
     except ValueError:
         raise
     except Exception as error:  # whatever is wrong with a game's file
-        if not name.endswith(".py") and not isinstance(error, TypeError):
-            raise
         raise ValueError(f"game {spec!r} cannot be made: {type(error).__name__}: {error}") from error
     return replace(game, spec=spec) if isinstance(game, LiftedGame) else game
 

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 import games
-from games import Game, Positions
+from games import Game, LiftedGame, Positions
 from hybrid.agent import Agent, Decisions
 from hybrid.agents import load
 from hybrid.analyse import analyse
@@ -183,7 +183,9 @@ def test_an_agent_that_fails_costs_no_game(lines: list[str], moves: list[str]) -
 
 @pytest.mark.parametrize("typed", ["a", "A"])
 def test_moves_that_differ_by_case_alone_are_told_apart(typed: str) -> None:
-    game = replace(games.load("tic_tac_toe"), action_name=lambda action: "aAbBcdefg"[action])
+    plain = games.load("tic_tac_toe")
+    assert isinstance(plain, LiftedGame)
+    game = replace(plain, action_name=lambda action: "aAbBcdefg"[action])
     session = Session(game, lambda spec: Scripted(game, ["b"]), "scripted", 0, 0, Console(file=io.StringIO()))
     waiting = iter([typed, "B", "C"])
     session.play(lambda: next(waiting, None))
