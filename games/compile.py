@@ -18,6 +18,7 @@ import itertools
 import types as python_types
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
-from numba.core.errors import NumbaExperimentalFeatureWarning
+from numba.core.errors import NumbaError, NumbaExperimentalFeatureWarning
 
 
 def allocating(function: Callable[..., Any]) -> Any:
@@ -39,7 +40,7 @@ def compiled(function: Callable[..., Any], signature: Any, *, allocates: bool = 
     """Compile `function` for one numba `signature`, through the disk cache, releasing the GIL.
 
     Returns the compiled dispatcher: kernels may close over it, and `entry` gives its fast entry point. With
-    NUMBA_DISABLE_JIT=1 it is `function` itself.
+    NUMBA_DISABLE_JIT=1 it is `function` itself. Raises ValueError with the cause where it cannot be compiled.
 
     A kernel that makes no arrays should say so by `allocates=False`: it and its helpers are then compiled without
     counting references. Else every helper that is handed an array counts it by atomic instructions, which in a tree
@@ -54,9 +55,21 @@ def compiled(function: Callable[..., Any], signature: Any, *, allocates: bool = 
         # Helpers that read no more than a position's header may serve every game whose records begin with it, which is
         # just right; numba remarks on it when a game has nothing but the header.
         warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)
-        dispatcher.compile(signature)
+        try:
+            dispatcher.compile(signature)
+        except Exception as error:  # numba has errors of many kinds for what rules may get wrong
+            file = Path(function.__code__.co_filename).name
+            raise ValueError(f"cannot compile {function.__name__} of {file}: {_cause(error)}") from error
     dispatcher.disable_compile()
     return dispatcher
+
+
+def _cause(error: Exception) -> str:
+    """What a failed compilation has to say: one line, and where in the source that is, where numba knows."""
+    said = (line for line in str(error).splitlines() if line.strip() and not line.startswith("Failed in "))
+    cause = next(said, "").strip() if isinstance(error, NumbaError) else f"{type(error).__name__}: {error}"
+    place = getattr(error, "loc", None)
+    return cause if place is None else f"{cause} ({Path(place.filename).name}, line {place.line})"
 
 
 def entry(dispatcher: Any) -> Callable[..., Any]:

@@ -30,7 +30,7 @@ def load(spec: str) -> Game:
     are games of those libraries.
 
     Raises:
-        ValueError: no such game, no such option, or a value that the game refuses.
+        ValueError: no such game, no such option, a value that the game refuses, or a file that fails.
     """
     name, _, text = spec.partition(":")
     if name in BRIDGES:
@@ -39,8 +39,10 @@ def load(spec: str) -> Game:
     options = _options(make, name, text)
     try:
         game = make(**options)
-    except TypeError as error:
-        raise ValueError(f"game {spec!r}: {error}") from error
+    except ValueError:
+        raise
+    except Exception as error:  # whatever is wrong with a game's file
+        raise ValueError(f"game {spec!r} cannot be made: {type(error).__name__}: {error}") from error
     return replace(game, spec=spec) if isinstance(game, LiftedGame) else game
 
 
@@ -140,7 +142,11 @@ def _module(name: str) -> ModuleType:
         assert specification.loader is not None
         module = importlib.util.module_from_spec(specification)
         sys.modules[module_name] = module
-        specification.loader.exec_module(module)
+        try:
+            specification.loader.exec_module(module)
+        except Exception as error:  # whatever the file raises
+            sys.modules.pop(module_name, None)
+            raise ValueError(f"game file {name!r} cannot be loaded: {type(error).__name__}: {error}") from error
         return module
     if name not in names():
         raise ValueError(f"unknown game {name!r}: known are {', '.join(names())}, or give a path to a .py file")

@@ -26,3 +26,8 @@ def draw(weights: npt.NDArray[np.float64], seeds: npt.NDArray[np.uint64]) -> npt
     shares = np.array([np.random.default_rng(int(seed)).random() for seed in seeds])
     chosen: npt.NDArray[np.int64] = np.argmax(ranks > (shares * ranks[:, -1])[:, None], axis=1).astype(np.int64)
     return chosen
+
+
+def decision_seed(seed: int, ply: int) -> int:
+    """The seed of the decision at `ply` of a game that is seeded by `seed`."""
+    return int(np.random.default_rng([seed, ply]).integers(2**64, dtype=np.uint64))

@@ -145,6 +145,7 @@ class Evaluators:
         if key not in self._made:
             checkpoint = checkpoints.load(file, self._game)
             self._made[key] = load_evaluator(self._game, checkpoint, device=device, precision=precision)
+            self._made[key](self._game.initial())  # the first question takes longer, which is no agent's fault
         return self._made[key]
 
 

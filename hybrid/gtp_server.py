@@ -14,6 +14,7 @@ from games.load import respecified, settings
 from hybrid import gtp
 from hybrid import gtp_reports as reports
 from hybrid.agent import Agent
+from hybrid.choice import decision_seed
 
 Loader = Callable[[str, Game], Agent]
 """Makes an agent from its spec, as `hybrid.agents.load`."""
@@ -33,6 +34,7 @@ class GtpServer:
         self.ended = False
         self._game, self._spec, self._load, self._seed = game, agent, load, seed
         self._agent = load(agent, game)
+        self._analyst: Agent | None = None
         self._moves: list[tuple[int, ...]] = []
         self._positions = [game.initial()]
         self._number = 0
@@ -59,7 +61,7 @@ class GtpServer:
             "hybrid-game": lambda _: self._game.spec,
             "hybrid-agent": self._change,
             "hybrid-legal": lambda _: reports.moves(self._game, self._position),
-            "hybrid-analyse": lambda _: reports.analysis(self._game, self._position, self._agent, self._seed),
+            "hybrid-analyse": self._analyse,
         }
 
     def answer(self, line: str) -> str:
@@ -115,7 +117,7 @@ class GtpServer:
     def _become(self, game: str, agent: str) -> None:
         """Change game and agent, or, where either fails, nothing."""
         rules = load_game(game)
-        self._agent = self._load(agent, rules)
+        self._agent, self._analyst = self._load(agent, rules), None
         self._game, self._spec = rules, agent
         self._number += 1
 
@@ -191,8 +193,18 @@ class GtpServer:
             position = self._game.step(position, [passing])
         if position[0]["terminal"]:
             raise ValueError("the game is over")
-        seeds = np.array([decision_seed(self._seed, int(position[0]["ply"]))], np.uint64)
+        seeds = np.array([self._seed_of(position)], np.uint64)
         return int(self._agent.decide(position, seeds, np.array([self._number])).actions[0])
+
+    def _analyse(self, words: list[str]) -> str:
+        """What another agent of the spec thinks, so that what the one that plays remembers is left alone."""
+        if self._analyst is None:
+            self._analyst = self._load(self._spec, self._game)
+        return reports.analysis(self._game, self._position, self._analyst, self._seed_of(self._position))
+
+    def _seed_of(self, position: Positions) -> int:
+        """The seed of the decision in `position` `[1]`."""
+        return decision_seed(self._seed, int(position[0]["ply"]))
 
     def _undo(self, words: list[str]) -> str:
         if not self._moves:
@@ -201,8 +213,3 @@ class GtpServer:
         self._positions.pop()
         self._number += 1
         return ""
-
-
-def decision_seed(seed: int, ply: int) -> int:
-    """The seed of the decision at `ply` in a game served with `seed`."""
-    return int(np.random.default_rng([seed, ply]).integers(2**64, dtype=np.uint64))

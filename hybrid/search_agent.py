@@ -16,7 +16,7 @@ from games import Game, Positions
 from hybrid.agent import Decisions, Root, require_movers
 from hybrid.choice import draw
 from hybrid.dial import Dial
-from hybrid.evaluate import Evaluator, Judged, averaged, images
+from hybrid.evaluate import Evaluator, Judged, UniformEvaluator, averaged, images
 from hybrid.proving import require_provable
 from hybrid.search import Search, SearchConfig
 from hybrid.search_kernels import NODES
@@ -75,6 +75,7 @@ class SearchAgent:
         if self._time is None:
             return finish([self.deciding(positions, seeds, games)], self.evaluator)[0]
         require_movers(self.game, positions)
+        self._warm_up(positions[:1])
         return self._decide_timed(positions, seeds, games, self._time)
 
     @property
@@ -85,8 +86,15 @@ class SearchAgent:
     def deciding(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Deciding:
-        """See `hybrid.together.Sharing`."""
+        """See `hybrid.together.Sharing`. What is loaded or compiled first is so at once, before any clock runs."""
         require_movers(self.game, positions)
+        self._warm_up(positions[:1])
+        return self._steps(positions, seeds, games)
+
+    def _steps(
+        self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None
+    ) -> Deciding:
+        """The steps of `deciding`."""
         if not self.config.dial.searches:
             if not self.config.symmetric:
                 return self._consulted(positions, seeds, (yield positions))
@@ -140,11 +148,6 @@ class SearchAgent:
         count = len(positions)
         rows = np.repeat(self._assign(1, None), count) if games is None else self._assign(count, games)
         search = self._ready(1 if games is None else count)
-        if not self._warm:
-            # Loading or compiling the kernels is no part of anybody's time to think.
-            brief = replace(self.config, root_nodes=min(self.config.root_nodes, 100))
-            Search(self.game, self.evaluator, brief, 1).try_out(positions[:1])
-            self._warm = True
         decided = []
         for index in range(count):
             start = time.perf_counter()
@@ -156,6 +159,22 @@ class SearchAgent:
             decisions = search.decisions(rows[one])
             decided.append(replace(decisions, seconds=np.array([time.perf_counter() - start])))
         return concatenate(decided)
+
+    def _warm_up(self, position: Positions) -> None:
+        """Load or compile all that decisions take, which is no part of anybody's time to think; once, on `[1]`.
+
+        Nothing of it is kept, and the network is not asked: that has been tried out as it was loaded.
+        """
+        if self._warm:
+            return
+        self._warm = True
+        # Of `UniformEvaluator` itself a search would know that it need not be asked, and take the way without.
+        ignorant = UniformEvaluator(self.game).__call__
+        if self.config.dial.searches:
+            brief = replace(self.config, root_nodes=min(self.config.root_nodes, 100))
+            Search(self.game, ignorant, brief, 1).try_out(position)
+        else:
+            finish([self._steps(position, np.zeros(1, np.uint64), None)], ignorant)
 
     def _ready(self, rows: int) -> Search:
         """The search, with at least `rows` rows; making a larger one drops the trees of the smaller."""
@@ -222,6 +241,13 @@ def dial_from(
     if given:
         raise ValueError(f"dial sets {', '.join(given)} too: give dial={dial} or the weights, not both")
     return Dial.at(dial, simulations=simulations, seconds=seconds)
+
+
+def require_one_budget(**budgets: int | str | None) -> None:
+    """Raises ValueError where several budgets of a move are given; None and the empty text are none."""
+    given = [f"{name}={value}" for name, value in budgets.items() if value not in (None, "")]
+    if len(given) > 1:
+        raise ValueError(f"a move has one budget, got {' and '.join(given)}")
 
 
 def concatenate(parts: list[Decisions]) -> Decisions:

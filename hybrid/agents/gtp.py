@@ -170,7 +170,7 @@ def make(
         raise ValueError(f"GTP knows no chance, which {game.spec} has")
     if game.players > len(gtp.COLOURS):
         raise ValueError(f"GTP is for at most {len(gtp.COLOURS)} players, {game.spec} has {game.players}")
-    limit, per_move = parse_duration(timeout), parse_duration(time) or 0.0
+    limit, per_move = parse_duration(timeout, "timeout"), parse_duration(time) or 0.0
     if per_move != int(per_move):
         raise ValueError(f"time must be in whole seconds for GTP, got {time!r}")
     return GtpAgent(game, command, limit or STARTUP, int(per_move), illegal)

@@ -6,13 +6,16 @@ from games import Game
 from hybrid.dial import Dial
 from hybrid.durations import parse_duration
 from hybrid.search import SearchConfig
-from hybrid.search_agent import SearchAgent
+from hybrid.search_agent import SearchAgent, require_one_budget
 from hybrid.strategy import Strategy
+
+SIMULATIONS = 1000
+"""Simulations for each move where no budget is given."""
 
 
 def make(
     game: Game,
-    simulations: int = 1000,
+    simulations: int | None = None,
     time: str = "",
     strategy: Strategy = Strategy.PUCT,
     c_rollout: float = SearchConfig.c_rollout,
@@ -20,8 +23,14 @@ def make(
     fpu_reduction: float = SearchConfig.fpu_reduction,
     reuse: bool = True,
 ) -> SearchAgent:
-    """Spec `mcts?simulations=1000`, or `mcts?time=20ms`: the same as a run at `dial=1`. See `SearchConfig`."""
-    dial = Dial.at(1.0, simulations=simulations, seconds=parse_duration(time))
+    """Spec `mcts?simulations=1000`, the default, or `mcts?time=20ms`: the same as a run at `dial=1`.
+
+    See `SearchConfig`.
+    """
+    require_one_budget(simulations=simulations, time=time)
+    if simulations is not None and simulations < 1:
+        raise ValueError(f"simulations must be at least 1, got {simulations}")
+    dial = Dial.at(1.0, simulations=simulations or SIMULATIONS, seconds=parse_duration(time))
     config = SearchConfig(
         dial=dial, strategy=strategy, c_rollout=c_rollout, c_uct=c_uct, fpu_reduction=fpu_reduction, reuse=reuse
     )

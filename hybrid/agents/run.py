@@ -10,7 +10,7 @@ from hybrid.durations import parse_duration
 from hybrid.evaluate import Evaluators, Precision
 from hybrid.proving import usual_leaf_nodes, usual_root_nodes
 from hybrid.search import SearchConfig
-from hybrid.search_agent import SearchAgent, dial_from
+from hybrid.search_agent import SearchAgent, dial_from, require_one_budget
 from hybrid.strategy import Strategy
 
 _SIMULATIONS = 4
@@ -22,7 +22,7 @@ def make(
     path: str,
     evaluators: Evaluators,
     dial: float | None = None,
-    simulations: int = 64,
+    simulations: int | None = None,
     prior_weight: float | None = None,
     value_weight: float | None = None,
     time: str = "",
@@ -42,7 +42,7 @@ def make(
     symmetric_leaves: bool = False,
     leaf_nodes: int | None = None,
     root_nodes: int | None = None,
-    evaluations: int = 0,
+    evaluations: int | None = None,
 ) -> SearchAgent:
     """Spec `runs/c4?dial=0.3&simulations=64`: the newest network of a run (or one checkpoint) behind the dial.
 
@@ -54,7 +54,7 @@ def make(
         path: a run folder or a checkpoint file.
         evaluators: where the network is found or made.
         dial: position on the one-number path; `simulations` is then its N.
-        simulations: search budget per move; 0 = the network alone.
+        simulations: search budget per move, 64 where none is given; 0 = the network alone.
         prior_weight: the prior's axis of the dial, in [0, 1]; not together with `dial`.
         value_weight: the value's axis, in [0, 1]; not together with `dial`.
         time: wall-clock budget per move instead of `simulations`, as `20ms`.
@@ -79,10 +79,13 @@ def make(
             millisecond, in the same places.
         evaluations: budget of network evaluations per move instead of `simulations`; see `bound`.
     """
-    seconds = parse_duration(time)
-    if evaluations < 0 or (evaluations and seconds is not None):
-        raise ValueError(f"evaluations must be at least 1, without time beside them, got {evaluations} and {time!r}")
-    place = dial_from(evaluations or simulations, dial, prior_weight, value_weight, seconds)
+    require_one_budget(simulations=simulations, time=time, evaluations=evaluations)
+    if evaluations is not None and evaluations < 1:
+        raise ValueError(f"evaluations must be at least 1, got {evaluations}")
+    amount = simulations if evaluations is None else evaluations
+    place = dial_from(
+        Dial.simulations if amount is None else amount, dial, prior_weight, value_weight, parse_duration(time)
+    )
     if leaf_nodes is None:
         leaf_nodes = usual_leaf_nodes(game) if place.consults_network else 0
     if root_nodes is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
-import os
 import pkgutil
 import signal
 import sys
@@ -19,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from hybrid.cli import commands
-from hybrid.cli.output import check_apart, check_writable, one_line, parsing_error, write_json
+from hybrid.cli.output import check_apart, check_writable, desert, one_line, parsing_error, write_json
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -33,8 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # Whoever read our output has gone; what the interpreter still flushes at exit must go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        desert()  # else the interpreter would complain of what it still flushes at exit
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("hybrid: interrupted\n")

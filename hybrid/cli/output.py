@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +35,16 @@ class Outcome:
 
 def console() -> Console:
     """A console on standard output, made when it is needed so that redirection is respected."""
-    from rich.console import Console
+    from hybrid.cli.screen import Screen
 
-    return Console(highlight=False, soft_wrap=False)
+    return Screen(highlight=False, soft_wrap=False)
+
+
+def desert() -> None:
+    """Send what is yet to be written to standard output nowhere, as whoever read it has gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def progress() -> Progress:
@@ -61,6 +70,12 @@ def table(title: str, *columns: str, left: int = 1) -> Table:
     for index, column in enumerate(columns):
         made.add_column(column, justify="left" if index < left else "right", overflow="fold")
     return made
+
+
+def figures(value: float) -> str:
+    """A number of at least 0 by three significant digits, or by all before the point where these are more."""
+    exponent = int(f"{value:.2e}".partition("e")[2])
+    return f"{value:,.{max(2 - exponent, 0)}f}" if value else "0"
 
 
 def one_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,6 +28,8 @@ class CommandParser(ArgumentParser):
 def make(module: ModuleType, name: str) -> CommandParser:
     """The parser of command `name`: the options that its module declares and those that every command has."""
     parser = CommandParser(prog=f"hybrid {name}", description=module.__doc__, exit_on_error=False)
+    # Else argparse takes `-5,0`, as in `--sprt -5,0`, for an option of its own.
+    parser._negative_number_matcher = re.compile(r"-[0-9.]+(,[-+0-9.]+)*$")
     module.add_arguments(parser)
     if "seed" not in {action.dest for action in parser._actions}:
         parser.add_argument("--seed", type=NonNegativeInt, default=0, help="all randomness derives from it")

@@ -10,8 +10,10 @@ from rich.markup import escape
 
 from games import Game
 from games.chance import awaits, draw
+from hybrid import gtp
 from hybrid.agent import Agent
 from hybrid.analyse import Analysis, analyse
+from hybrid.choice import decision_seed
 from hybrid.cli.thoughts import expectation, headline, moves_table
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ class Session:
     """A game in progress.
 
     The position after each move is remembered, for `undo`; decisions and chance are seeded by (seed, ply), so that
-    taking moves back and repeating them repeats the agent's replies and the dice.
+    taking moves back and repeating them repeats the dice, and the replies of agents that remember nothing of a game
+    (`reuse=false`). Others have forgotten what they knew of it.
     """
 
     def __init__(
@@ -62,6 +65,8 @@ class Session:
         self.game, self.spec, self.human = game, spec, human
         self._load, self._seed, self._console, self._show = load, seed, console, show
         self._agent = load(spec)
+        self._adviser: Agent | None = None
+        self._failed = False
         self._positions = [game.initial()]
         self._actions: list[int] = []
 
@@ -85,7 +90,7 @@ class Session:
             if awaits(self.game, self._positions[-1])[0]:
                 self._draw()
                 continue
-            if self.position["to_play"] != self.human:
+            if self.position["to_play"] != self.human and not self._failed:
                 self._reply()
                 continue
             line = read()
@@ -98,11 +103,12 @@ class Session:
 
     def obey(self, line: str) -> None:
         """Do what the human typed: a move or a command; say so if it is neither."""
-        legal = {self.game.action_name(a).lower(): a for a in self._legal()}
+        legal = self.game.legal_actions(self._positions[-1])[0]
+        action = gtp.action(self.game, legal, line)
         word, _, rest = line.partition(" ")
         try:
-            if line.lower() in legal:
-                self._play(legal[line.lower()])
+            if action is not None:
+                self._play(action)
                 self._board()
             elif word == "agent" and rest:
                 self._change(rest.strip())
@@ -111,9 +117,9 @@ class Session:
             elif word in ("help", "?"):
                 self._console.print(HELP, markup=False, soft_wrap=True)
             elif word == "moves":
-                self._console.print(" ".join(legal), markup=False)
+                self._console.print(" ".join(map(self.game.action_name, np.flatnonzero(legal).tolist())), markup=False)
             elif word == "hint":
-                self._explain(self._think(None))
+                self._hint()
             elif word == "undo":
                 self._undo()
             elif line:
@@ -130,13 +136,19 @@ class Session:
         self._board()
 
     def _reply(self) -> None:
-        """Let the agent move, and show why."""
-        analysis = self._think(0)
-        self._explain(analysis)
-        self._play(int(analysis.decision.actions[0]))
+        """Let the agent move, and show why; where it fails, that is shown, and the human is asked what to do."""
+        try:
+            analysis = self._think(self._agent, remembered=0)
+            self._explain(analysis)
+            self._play(int(analysis.decision.actions[0]))
+        except ValueError as error:
+            self._failed = True
+            self._console.print(f"Your opponent cannot move: {error}", markup=False, soft_wrap=True)
+            self._console.print("Name another (agent SPEC), take back your move (undo), or move in its place.")
         self._board()
 
     def _play(self, action: int) -> None:
+        self._failed = False
         self._positions.append(self.game.step(self._positions[-1], np.array([action])))
         self._actions.append(action)
 
@@ -151,13 +163,20 @@ class Session:
 
     def _change(self, spec: str) -> None:
         """Continue against the agent `spec`; a spec that cannot be loaded changes nothing."""
-        self._agent = self._load(spec)
-        self.spec = spec
+        self._agent, self._adviser = self._load(spec), None
+        self.spec, self._failed = spec, False
         self._console.print(f"Your opponent is now [bold]{escape(spec)}[/bold].")
 
-    def _think(self, remembered: int | None) -> Analysis:
-        """Let the agent decide now; with `remembered`, the number of a game, it keeps its tree for its next move."""
-        return analyse(self.game, self._positions[-1], self._agent, self._decision_seed(), remembered=remembered)
+    def _hint(self) -> None:
+        """Show what another agent of the spec thinks, so that what the opponent remembers is left alone."""
+        if self._adviser is None:
+            self._adviser = self._load(self.spec)
+        self._explain(self._think(self._adviser))
+
+    def _think(self, agent: Agent, remembered: int | None = None) -> Analysis:
+        """Let `agent` decide now; with `remembered`, the number of a game, it keeps its tree for its next move."""
+        seed = decision_seed(self._seed, len(self._actions))
+        return analyse(self.game, self._positions[-1], agent, seed, remembered=remembered)
 
     def _explain(self, analysis: Analysis) -> None:
         names = [self.game.action_name(action) for action in range(self.game.num_actions)]
@@ -171,14 +190,6 @@ class Session:
 
     def _board(self) -> None:
         self._console.print("\n" + self.game.render(self.position) + "\n", markup=False, soft_wrap=True)
-
-    def _legal(self) -> list[int]:
-        """The legal actions."""
-        return np.flatnonzero(self.game.legal_actions(self._positions[-1])[0]).tolist()
-
-    def _decision_seed(self) -> int:
-        """The seed of the decision to be made now."""
-        return int(np.random.default_rng([self._seed, len(self._actions)]).integers(2**64, dtype=np.uint64))
 
 
 def with_option(spec: str, key: str, value: str) -> str:

@@ -20,9 +20,11 @@ _LONGEST_LINE = 12
 
 
 def headline(analysis: Analysis, names: Sequence[str], mover: int) -> str:
-    """The decision in one line: move, value for the `mover`, cost and amortisation gap."""
+    """The decision in one line: move, value for the `mover` if there is an opinion of it, cost and amortisation gap."""
     decisions = analysis.decision
-    parts = [f"[bold]{escape(names[int(decisions.actions[0])])}[/bold]", f"value {decisions.values[0, mover]:+.2f}"]
+    parts = [f"[bold]{escape(names[int(decisions.actions[0])])}[/bold]"]
+    if decisions.root is not None or decisions.values.any():  # zeros without a search are no opinion: see `Decisions`
+        parts.append(f"value {decisions.values[0, mover]:+.2f}")
     if decisions.root is not None:
         parts.append(f"{int(decisions.root.visits[0].sum())} visits")
     parts.append(f"{int(decisions.evaluations[0])} network evaluations, {int(decisions.plies[0])} rollout plies")

@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
 
-from hybrid.cli.output import progress, table
+from hybrid.cli.output import figures, progress, table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -66,7 +66,7 @@ def standings_table(results: Results, *, final: bool = False) -> Table:
             "-" if line.ci95 is None else f"{(line.ci95[1] - line.ci95[0]) / 2:.0f}",
             str(line.games),
             _shown(line.score, "{:.1%}".format),
-            _shown(milliseconds[line.agent], "{:,.1f}".format),
+            _shown(milliseconds[line.agent], figures),
         ]
         if final and place < len(lines) and line.elo is not None:
             cells.append(f"{results.ratings.superiority(line.agent, lines[place].agent):.1%}")

@@ -11,6 +11,7 @@ import pytest
 
 from hybrid.cli.main import command_names
 from tests.cli.conftest import Hybrid, read
+from tests.games.test_load import NIM
 
 COMMANDS = ("bench", "check", "games", "match", "play", "tournament", "train")
 HEAVY = {"torch", "numba", "lightning", "onnxruntime", "numpy", "games", "training", "eval"}
@@ -95,6 +96,14 @@ def test_a_game_with_a_syntax_error_says_where(hybrid: Hybrid, tmp_path: Path) -
     assert "broken.py, line 3" in hybrid("check", game).error
 
 
+def test_a_game_that_fails_is_the_users_mistake(hybrid: Hybrid, tmp_path: Path) -> None:
+    game = tmp_path / "broken.py"
+    game.write_text("import no_such_module\n", encoding="utf-8")
+    assert "broken.py' cannot be loaded: ModuleNotFoundError" in hybrid("match", game, "random", "random").error
+    game.write_text(NIM.replace("a + 1", "unknown"), encoding="utf-8")
+    assert "NameError: name 'unknown' is not defined" in hybrid("match", game, "random", "random").error
+
+
 def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "games.json"
     target.write_text("precious", encoding="utf-8")
@@ -120,3 +129,17 @@ def test_a_reader_that_has_left_is_no_error_worth_a_message() -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("command", [["games", "pig"], ["match", "tic_tac_toe", "random", "random", "--games", "2"]])
+def test_a_reader_that_has_left_costs_no_file(command: list[str], tmp_path: Path) -> None:
+    files = [tmp_path / "out.json", *([tmp_path / "games.jsonl"] if command[0] == "match" else [])]
+    options = [text for pair in zip(("--json", "--save"), map(str, files), strict=False) for text in pair]
+    arguments = [sys.executable, "-m", "hybrid", *command, *options]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+    assert [path.stat().st_size > 0 for path in files] == [True] * len(files)

@@ -12,7 +12,7 @@ import pytest
 
 from eval import records
 from eval.arena import play_fixtures
-from hybrid.cli.output import write_json
+from hybrid.cli.output import figures, write_json
 from tests.cli.conftest import Hybrid, read
 from tests.hybrid.test_gtp_agent import command
 
@@ -78,6 +78,34 @@ def test_tests_without_sense_are_refused(hybrid: Hybrid, value: str) -> None:
     assert "--sprt must be" in error or "elo0 must be below elo1" in error
 
 
+@pytest.mark.parametrize("value", ["-5,0", "-20,-10", "-5.5,+5"])
+def test_tests_may_begin_below_zero(match: Any, value: str) -> None:
+    result = match("tic_tac_toe", "random", "random", "--games", 2, "--sprt", value)
+    assert (result["sprt"]["elo0"], result["sprt"]["elo1"]) == tuple(map(float, value.split(",")))
+    assert result["finished"]
+
+
+def test_tests_are_of_pairs_of_games(hybrid: Hybrid) -> None:
+    error = hybrid("match", "tic_tac_toe", "random", "random", "--games", 3, "--sprt", "0,20").error
+    assert "--games must be even with --sprt" in error
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (0.01234, "0.0123"),
+        (0.09996, "0.100"),
+        (2.0, "2.00"),
+        (9.996, "10.0"),
+        (64, "64.0"),
+        (12345.6, "12,346"),
+    ],
+)
+def test_costs_have_three_significant_digits(value: float, shown: str) -> None:
+    assert figures(value) == shown
+
+
 def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:
     data = {"score": 1.0, "elo": float("inf"), "ci95": (0.5, float("nan"))}
     write_json(tmp_path / "b.json", data)
@@ -129,19 +157,28 @@ def test_a_damaged_checkpoint_is_refused(hybrid: Hybrid, trained: Path, tmp_path
         assert path.name in hybrid("match", "tic_tac_toe", path, "random").error
 
 
+@pytest.mark.parametrize("over", [0, 1, 5])
+@pytest.mark.parametrize("options", [[], ["--sprt", "0,50"]])
 def test_games_that_are_over_survive_an_interrupt(
-    hybrid: Hybrid, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    over: int, options: list[str], hybrid: Hybrid, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def interrupted(*arguments: Any, **options: Any) -> Iterator[records.Record]:
-        yield from itertools.islice(play_fixtures(*arguments, **options), 5)
+        yield from itertools.islice(play_fixtures(*arguments, **options), over)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("eval.match.play_fixtures", interrupted)
-    path = tmp_path / "games.jsonl"
-    ran = hybrid("match", "tic_tac_toe", "random", "random", "--games", 20, "--save", path)
+    for module in ("match", "sprt"):
+        monkeypatch.setattr(f"eval.{module}.play_fixtures", interrupted)
+    path, result = tmp_path / "games.jsonl", tmp_path / "match.json"
+    ran = hybrid("match", "tic_tac_toe", "random", "random", "--games", 20, "--save", path, "--json", result, *options)
     assert ran.code == 130
-    assert "The 5 games that are over" in ran.out
-    assert len(records.load(path)) == 5
+    assert path.exists() == result.exists() == (over > 0)
+    if over:
+        shown = " ".join(ran.out.split())
+        assert f"The {over} games that are over" in shown
+        assert f"Stopped after {over} of 20 games" in shown
+        assert f"{over} of {over} games distinct" in shown
+        assert len(records.load(path)) == over
+        assert (read(result)["games"], read(result)["finished"]) == (over, False)
 
 
 def test_a_result_is_shown_before_its_games_are_written(hybrid: Hybrid) -> None:

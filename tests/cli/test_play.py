@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,15 +16,16 @@ import pytest
 from rich.console import Console
 
 import games
-from games import Game, Positions
+from games import Game, LiftedGame, Positions
 from hybrid.agent import Agent, Decisions
 from hybrid.agents import load
 from hybrid.analyse import analyse
 from hybrid.cli.session import Session, with_option
+from tests.cli.conftest import Hybrid, read
 
 
 class Scripted:
-    """Plays given squares, by ply."""
+    """Plays given squares, by ply, and fails where there are no more."""
 
     def __init__(self, game: Game, squares: Sequence[str]) -> None:
         self.name = "scripted"
@@ -34,7 +36,10 @@ class Scripted:
     def decide(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
-        action = self._actions[int(positions["ply"][0]) // 2]
+        turn = int(positions["ply"][0]) // 2
+        if turn >= len(self._actions):
+            raise ValueError("nothing more to say")
+        action = self._actions[turn]
         policy = np.zeros((1, self._game.num_actions), np.float32)
         policy[0, action] = 1
         zero = np.zeros(1, np.int64)
@@ -129,11 +134,80 @@ def test_quit_leaves_the_game_unfinished() -> None:
     assert "unfinished" in text
 
 
+def test_agents_without_an_opinion_show_no_value() -> None:
+    _, _, text = play(["b2", "agent mcts?simulations=8", "hint"], ["a1"])
+    silent, searched = text.split("Agent: ")[1:]
+    assert "value" not in silent
+    assert "value" in searched.partition(" visits")[0]
+
+
+def test_an_interrupted_game_is_told(hybrid: Hybrid, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = iter(["b2"])
+
+    def read_line(screen: Console) -> str:
+        for line in lines:
+            return line
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hybrid.cli.commands.play._read", read_line)
+    ran = hybrid("play", "tic_tac_toe", "random", "--json", tmp_path / "play.json")
+    assert (ran.code, ran.err) == (130, "")
+    result = read(tmp_path / "play.json")
+    assert (result["finished"], result["returns"], len(result["moves"])) == (False, None, 2)
+
+
 def test_help_moves_and_hint() -> None:
     _, _, text = play(["help", "a1", "moves", "hint"], ["a3", "b3"])
     assert "dial 0.3" in text
     assert "b3" in text
     assert text.count("Agent: ") == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "moves"),
+    [
+        (["help"], ["a1"]),
+        (["agent random", "quit"], ["a1", "?"]),
+        (["undo", "b1"], ["b1"]),
+        (["c3", "b2"], ["a1", "c3", "b2"]),
+        (["agent nobody", "moves"], ["a1"]),
+    ],
+)
+def test_an_agent_that_fails_costs_no_game(lines: list[str], moves: list[str]) -> None:
+    session, finished, text = play(["a1", *lines], [])
+    assert not finished
+    assert text.count("cannot move: nothing more to say") == (2 if moves[-1] in ("b1", "b2") else 1)
+    assert len(session.moves) == len(moves)
+    assert all(expected in (move, "?") for move, expected in zip(session.moves, moves, strict=True))
+
+
+@pytest.mark.parametrize("typed", ["a", "A"])
+def test_moves_that_differ_by_case_alone_are_told_apart(typed: str) -> None:
+    plain = games.load("tic_tac_toe")
+    assert isinstance(plain, LiftedGame)
+    game = replace(plain, action_name=lambda action: "aAbBcdefg"[action])
+    session = Session(game, lambda spec: Scripted(game, ["b"]), "scripted", 0, 0, Console(file=io.StringIO()))
+    waiting = iter([typed, "B", "C"])
+    session.play(lambda: next(waiting, None))
+    assert session.moves == [typed, "b", "B", "c"]
+
+
+def test_hints_change_no_reply() -> None:
+    """The opponent keeps its tree: it counts as many visits with hints in between as without."""
+
+    def visits(lines: Sequence[str]) -> list[list[str]]:
+        game, text = games.load("connect_four"), io.StringIO()
+        waiting = iter(lines)
+        session = Session(
+            game, lambda spec: load(spec, game), "mcts?simulations=40", 0, 0, Console(file=text, width=200)
+        )
+        session.play(lambda: next(waiting, None))
+        thoughts = [part.split("network")[0].split() for part in text.getvalue().split("Agent: ")[1:]]
+        return [thought for thought, line in zip(thoughts, lines, strict=True) if line != "hint"]
+
+    replies = visits(["4", "4", "4"])
+    assert len({reply[reply.index("visits") - 1] for reply in replies}) > 1  # trees are kept
+    assert visits(["hint", "4", "hint", "hint", "4", "hint", "4"]) == replies
 
 
 def test_the_agent_can_be_changed_and_a_wrong_one_changes_nothing() -> None:

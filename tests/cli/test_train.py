@@ -54,12 +54,33 @@ def test_a_read_only_place_is_one_line(hybrid: Hybrid) -> None:
 
 
 def test_without_a_name_the_next_free_folder_is_taken(tmp_path: Path) -> None:
-    assert free_folder("connect_four", tmp_path) == tmp_path / "connect_four"
-    (tmp_path / "connect_four").mkdir()
-    assert free_folder("connect_four", tmp_path) == tmp_path / "connect_four-2"
-    (tmp_path / "connect_four-2").mkdir()
-    assert free_folder("connect_four", tmp_path) == tmp_path / "connect_four-3"
-    assert free_folder("some/where/my_game.py:size=5,depth=3", tmp_path) == tmp_path / "my_game-size=5-depth=3"
+    runs = tmp_path / "runs"
+    for name in ("connect_four", "connect_four-2", "connect_four-3"):
+        assert free_folder("connect_four", runs) == runs / name
+        assert (runs / name).is_dir()  # so that a run that begins at the same time takes another
+    assert free_folder("some/where/my_game.py:size=5,depth=3", runs) == runs / "my_game-size=5-depth=3"
+
+
+def test_a_run_that_does_not_begin_leaves_no_folder(
+    hybrid: Hybrid, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "nobody" in hybrid("train", "tic_tac_toe", "--config", TINY, "--evaluation.anchors", "[nobody]").error
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_hints_are_written_for_a_shell(hybrid: Hybrid, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run = tmp_path / "my run"
+
+    def interrupted(*arguments: object, **options: object) -> Path:
+        run.mkdir()
+        (run / "config.json").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.loop.train", lambda *arguments, **options: run / "agent")
+    assert f"hybrid play tic_tac_toe '{run}'" in hybrid("train", "tic_tac_toe", "--config", TINY, "--run", run).out
+    monkeypatch.setattr("training.loop.train", interrupted)
+    assert f"hybrid train --resume '{run}'" in hybrid("train", "tic_tac_toe", "--config", TINY, "--run", run).out
 
 
 def test_a_complete_run_has_nothing_to_go_on_with(hybrid: Hybrid, trained: Path) -> None:

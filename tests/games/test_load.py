@@ -89,6 +89,30 @@ def test_bad_specs_are_one_clear_line(spec: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("from games import lift", "import no_such_module", "cannot be loaded: ModuleNotFoundError: No module named"),
+        ("from games import lift", "lift = unknown", "cannot be loaded: NameError: name 'unknown' is not defined"),
+        ("def make", "def make(:\n", r"cannot be loaded: SyntaxError: invalid syntax \(nim.py, line 7\)"),
+        ("observe=observe", "observe=unknown", "cannot be made: NameError: name 'unknown' is not defined"),
+        ("a + 1", "unknown", r"cannot compile play of nim.py: NameError: name 'unknown' is not .* \(nim.py, line 12\)"),
+        ("s.heap -= a", "s.heeap -= a", "cannot compile play of nim.py: KeyError: 'heeap'"),
+        ("mask[0] = True", "mask['x'] = True", r"cannot compile legal of nim.py: No .* setitem.* \(nim.py, line 21\)"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_in_a_line(before: str, after: str, message: str, tmp_path: Path) -> None:
+    def first_move() -> None:
+        game = games.load(str(path))
+        game.step(game.initial(), game.legal_actions(game.initial())[:, 0])
+
+    path = tmp_path / "nim.py"
+    path.write_text(NIM.replace(before, after, 1))
+    with pytest.raises(ValueError, match=message) as caught:
+        first_move()
+    assert "\n" not in str(caught.value)
+
+
 def test_a_file_without_a_game_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "empty.py"
     path.write_text("x = 1\n")

@@ -23,8 +23,8 @@ from games.rules import LiftedGame
 from hybrid import agents, gtp_process
 from hybrid.agent import Agent
 from hybrid.agents.gtp import GtpAgent
+from hybrid.choice import decision_seed
 from hybrid.gtp_process import EngineFailedError, EngineProcess, EngineRefusedError
-from hybrid.gtp_server import decision_seed
 from hybrid.lines import Lines
 from tests.hybrid.fakes import seeds
 
@@ -258,7 +258,8 @@ def test_illegal_replies_may_count_as_resigning(tmp_path: Path) -> None:
         ),
         ("gtp?command='unclosed", 'command "\'unclosed" cannot be started: No closing quotation'),
         ("gtp?command= ", "command ' ' cannot be started"),
-        ("gtp?command=x&timeout=5", "time must be a number with a unit"),
+        ("gtp?command=x&timeout=5", "^timeout must be a number with a unit"),
+        ("gtp?command=x&timeout=0s", "^timeout must be positive, got '0s'"),
         ("gtp?command=x&time=1500ms", "time must be in whole seconds for GTP, got '1500ms'"),
         ("gtp?command=x&illegal=pass", "option illegal.*must be one of error, resign, got 'pass'"),
         ("gtp?program=x", "agent 'gtp' has no option 'program'"),

@@ -268,6 +268,20 @@ def test_an_agent_explains_itself_and_may_be_changed() -> None:
     assert "policy 0.111" in ask(server, "hybrid-agent random", "clear_board", "hybrid-analyse")
 
 
+def test_analysis_is_of_the_next_move_and_changes_none() -> None:
+    """`hybrid-analyse` tells the visits behind the move of `genmove`, by the same seed, and leaves trees alone."""
+    server = serve("connect_four", "mcts?simulations=50&reuse=false")
+    for colour in "bwbwbw":
+        lines = [line.split() for line in ask(server, "hybrid-analyse").splitlines()[:-1]]
+        visits = {words[0]: int(words[4]) for words in lines}
+        assert visits[ask(server, f"genmove {colour}")] == max(visits.values())
+    played = []
+    for asked in ([], ["hybrid-analyse"]):
+        server = serve("connect_four", "mcts?simulations=9")
+        played.append([ask(server, *asked, f"genmove {'bw'[ply % 2]}") for ply in range(12)])
+    assert played[0] == played[1]
+
+
 def test_three_players_have_colours() -> None:
     server = serve("mnk:m=4,n=3,k=3,players=3")
     ask(server, "play b a1", "play w a2", "play 3 a3", "genmove b")

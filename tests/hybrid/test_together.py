@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ import pytest
 import games
 from eval.arena import Fixture, play_fixtures
 from eval.records import Record
-from games import Positions
-from hybrid import agents, checkpoint, together
+from games import LiftedGame, Positions
+from hybrid import agents, checkpoint, direct, together
 from hybrid.agent import Agent, Decisions
 from hybrid.dial import Dial
 from hybrid.evaluate import Judged
@@ -34,7 +35,7 @@ QUERIES = (
     "evaluations=9",
     "simulations=9&symmetric_leaves=true",
     "simulations=0&temperature=1.5",
-    "simulations=0&time=1ms",
+    "dial=0&time=1ms",
 )
 
 
@@ -149,3 +150,29 @@ def test_time_is_shared_by_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> No
     one, other = together.decide([asked(at(0.0, 1, shared), slice(0, 3)), asked(at(0.0, 1, shared), slice(3, 4))])
     assert one.seconds.tolist() == pytest.approx([0.5] * 3)
     assert other.seconds.tolist() == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+def test_what_is_loaded_first_is_on_no_clock(place: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by an hour whenever something is called for the first time, as what must be compiled."""
+    clock, loaded, evaluator = [0.0], set[str](), HashEvaluator(GAME)
+    requests = [asked(at(place, 8, evaluator), slice(0, 2)) for _ in range(2)]
+
+    def loading(owner: object, name: str) -> None:
+        function = getattr(owner, name)
+
+        def called(*arguments: Any) -> Any:
+            clock[0] += 0.0 if name in loaded else 3600.0
+            loaded.add(name)
+            return function(*arguments)
+
+        monkeypatch.setattr(owner, name, called)
+
+    for name in ("step", "legal_actions", "transform"):
+        loading(LiftedGame, name)
+    loading(direct, "run")
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    found = together.decide(requests)
+    assert clock[0] >= 3600.0
+    assert [decisions.seconds.tolist() for decisions in found] == [[0.0, 0.0]] * 2
+    assert evaluator.evaluations == sum(decisions.evaluations.sum() for decisions in found)

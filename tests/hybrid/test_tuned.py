@@ -241,7 +241,7 @@ def test_where_no_network_is_called_evaluations_are_simulations(run: Path) -> No
     ("query", "said"),
     [
         ("evaluations=-1", "evaluations must be at least 1"),
-        ("evaluations=10&time=5ms", "without time"),
+        ("evaluations=10&time=5ms", "one budget"),
         ("evaluations=10&strategy=gumbel", "gumbel"),
     ],
 )

@@ -7,14 +7,14 @@ Scores, intervals and Elo differences are from the first agent's view: a win is 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from hybrid.cli.output import Outcome, check_writable, console, progress, table
+from hybrid.cli.output import Outcome, check_writable, console, figures, progress, table
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -65,38 +65,52 @@ def run(
     import numpy as np
 
     from eval import sprt as sequential
-    from eval.match import play
+    from eval.match import Match, play
     from games import load as load_game
     from hybrid.agents import load_all
 
     if save is not None:
         check_writable(save, "--save")
-    test = None if sprt is None else _test(sprt)
+    test = None if sprt is None else _test(sprt, games)
     rules = load_game(game)
     players, rng = load_all(agents, rules), np.random.default_rng(seed)
-    verdict = None
+    verdict, stopped = None, False
     finished: list[Record] = []
-    with progress() as bar, warnings.catch_warnings(), _kept(finished, save):
-        warnings.simplefilter("ignore", UserWarning)  # the match's own caution is shown below
-        task = bar.add_task(escape(f"{game}: {' against '.join(agents)}"), total=games)
+    title = escape(f"{game}: {' against '.join(agents)}")
+    try:
+        with _kept(finished, save), _watched(title, games, finished) as told:
+            options: Any = {"opening_plies": opening_plies, "progress": told}
+            if test is None:
+                result = play(rules, players, games, rng, concurrent=concurrent, **options)
+            else:
+                batch = concurrent + concurrent % 2
+                verdict, result = sequential.run(rules, players, test, rng, max_games=games, batch=batch, **options)
+    except KeyboardInterrupt:
+        if not finished:
+            raise
+        result, stopped = Match.of(finished), True
+        console().print(f"Stopped after {len(finished)} of {games} games; short ones are over first.")
+    _show(result, agents)
+    data = {**as_json(result, game, agents), "finished": not stopped}
+    if test is not None and verdict is not None:
+        data["sprt"] = _judged(test, verdict, result, games)
+    if save is not None and not stopped:
+        result.save(save)
+    return Outcome(data, code=130 if stopped else 0)
+
+
+@contextmanager
+def _watched(title: str, games: int, finished: list[Record]) -> Iterator[Callable[[Record], None]]:
+    """Show a bar; what is yielded adds to the games that are over and moves it on."""
+    with progress() as bar, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the match's own caution is shown with the result
+        task = bar.add_task(title, total=games)
 
         def told(record: Record) -> None:
             finished.append(record)
             bar.advance(task)
 
-        options: Any = {"opening_plies": opening_plies, "progress": told}
-        if test is None:
-            result = play(rules, players, games, rng, concurrent=concurrent, **options)
-        else:
-            batch = concurrent + concurrent % 2
-            verdict, result = sequential.run(rules, players, test, rng, max_games=games, batch=batch, **options)
-    _show(result, agents)
-    data = as_json(result, game, agents)
-    if test is not None and verdict is not None:
-        data["sprt"] = _judged(test, verdict, result, games)
-    if save is not None:
-        result.save(save)
-    return Outcome(data)
+        yield told
 
 
 @contextmanager
@@ -130,10 +144,12 @@ def _judged(test: Sprt, verdict: Verdict, result: Match, most: int) -> dict[str,
     return {**vars(test), "verdict": verdict.value}
 
 
-def _test(text: str) -> Sprt:
-    """The test of `0,20`: 0 Elo against 20."""
+def _test(text: str, games: int) -> Sprt:
+    """The test of `0,20`: 0 Elo against 20, in at most so many games."""
     from eval.sprt import Sprt
 
+    if games % 2:
+        raise ValueError(f"--games must be even with --sprt, which is of pairs of games, got {games}")
     try:
         low, high = (float(item) for item in text.split(","))
     except ValueError:
@@ -175,7 +191,7 @@ def _show(result: Match, agents: list[str]) -> None:
         cost = result.costs(index)
         moves = max(cost.moves, 1)
         per_move = (1000 * cost.seconds / moves, cost.evaluations / moves, cost.plies / moves)
-        listing.add_row(escape(spec), *(f"{value:,.1f}" for value in per_move))
+        listing.add_row(escape(spec), *map(figures, per_move))
     screen.print(listing)
     if result.caution is not None:
         screen.print(f"[yellow]caution:[/yellow] {result.caution}")

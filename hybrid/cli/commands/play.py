@@ -39,7 +39,12 @@ def run(*, game: str, agent: str, seat: int, show: int, seed: int) -> Outcome:
         raise ValueError(f"seat must be between 1 and {rules.players} in {game}, got {seat}")
     screen = console()
     session = Session(rules, lambda spec: load(spec, rules), agent, seat - 1, seed, screen, show)
-    finished = session.play(lambda: _read(screen))
+    finished, code = False, 0
+    try:
+        finished = session.play(lambda: _read(screen))
+    except KeyboardInterrupt:
+        code = 130
+        screen.print("\nGame left unfinished.")
     return Outcome(
         {
             "game": game,
@@ -48,7 +53,8 @@ def run(*, game: str, agent: str, seat: int, show: int, seed: int) -> Outcome:
             "finished": finished,
             "moves": session.moves,
             "returns": session.position["returns"].tolist() if finished else None,
-        }
+        },
+        code,
     )
 
 

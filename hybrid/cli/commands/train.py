@@ -8,8 +8,10 @@ and single options override it, and --print_config shows the outcome without tra
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +106,7 @@ def run(
         trained = _game(game, start)
         folder = run or free_folder(trained.spec, Path("runs"))
     screen = console()
-    with TrainingScreen(screen) as observer:
+    with TrainingScreen(screen) as observer, _vacated(folder, reserved=run is None and resume is None):
         try:
             agent = (
                 loop.resume(folder, observer)
@@ -114,14 +116,14 @@ def run(
         except KeyboardInterrupt:
             observer.stop()
             saved = (folder / "config.json").exists()
-            hint = f" To go on:\n  hybrid train --resume {escape(str(folder))}" if saved else ""
+            hint = f" To go on:\n  hybrid train --resume {escape(shlex.quote(str(folder)))}" if saved else ""
             screen.print(
                 f"\nStopped; {observer.done} of {settings.generations} generations are saved.{hint}", soft_wrap=True
             )
             return Outcome(_as_json(folder, None, observer.done, begun, observer.matches), code=130)
     screen.print(
         f"The agent is saved in {escape(str(folder))}. Play it: "
-        f"[bold]hybrid play {escape(trained.spec)} {escape(str(folder))}[/bold]",
+        f"[bold]hybrid play {escape(shlex.join((trained.spec, str(folder))))}[/bold]",
         soft_wrap=True,
     )
     return Outcome(_as_json(folder, agent, observer.done, begun, observer.matches))
@@ -141,8 +143,29 @@ def _game(name: str | None, start: Path | None) -> Game:
 
 
 def free_folder(game: str, parent: Path) -> Path:
-    """A folder in `parent` named after the game, numbered from 2 where there is one already."""
-    return next(path for path in _numbered(parent / file_stem(game)) if not path.exists())
+    """A new folder in `parent` named after the game, numbered from 2 where there is one already."""
+    parent.mkdir(parents=True, exist_ok=True)
+    return next(path for path in _numbered(parent / file_stem(game)) if _made(path))
+
+
+def _made(path: Path) -> bool:
+    """Make a folder; false where somebody has done so before."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+@contextmanager
+def _vacated(folder: Path, *, reserved: bool) -> Iterator[None]:
+    """Remove a folder that was reserved for a run, if nothing has come of it."""
+    try:
+        yield
+    finally:
+        if reserved:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def _numbered(path: Path) -> Iterator[Path]:
