@@ -20,13 +20,12 @@ import numpy.typing as npt
 from scipy import linalg, sparse, special
 
 from eval.clusters import Outcomes
-from eval.statistics import score_of
+from eval.statistics import ELO, score_of
 
 Floats = npt.NDArray[np.float64]
 
 PRIOR_SD = 1000.0
 """Standard deviation of the prior, in Elo."""
-_ELO = 400.0 / math.log(10.0)
 _TOLERANCE = 1e-12
 _STEPS = 100
 
@@ -119,7 +118,7 @@ class Ratings:
         if not size:
             return 0.0
         model, robust = (max(float(contrast @ matrix @ contrast), 0.0) for matrix in (self.model, self.robust))
-        unseen = model * (self.cluster_games / (_ELO * size)) ** 2 / 2.0
+        unseen = model * (self.cluster_games / (ELO * size)) ** 2 / 2.0
         return math.sqrt((robust + unseen * model) / (1.0 + unseen))
 
 
@@ -138,12 +137,12 @@ def rate(outcomes: Outcomes, *, anchor: str | None = None, anchor_elo: float = 0
     reference = np.full(count, 1.0 / count) if anchor is None else np.eye(count)[outcomes.agents.index(anchor)]
     # Only differences of ratings are determined; the pseudo-inverse leaves their mean out.
     inverse = linalg.pinvh(_information(cells, parameters) + precision)
-    differences = _ELO * np.column_stack((np.eye(count) - reference, np.zeros(count)))
+    differences = ELO * np.column_stack((np.eye(count) - reference, np.zeros(count)))
     influence = differences @ inverse
     return Ratings(
         agents=outcomes.agents,
         elo=anchor_elo + differences @ parameters,
-        advantage=float(_ELO * parameters[-1]),
+        advantage=float(ELO * parameters[-1]),
         reference=reference,
         robust=influence @ _meat(outcomes, parameters, precision) @ influence.T,
         model=influence @ differences.T,
@@ -169,7 +168,7 @@ def _precision(count: int) -> Floats:
     """The prior's inverse covariance `[n + 1, n + 1]`."""
     precision = np.eye(count + 1)
     precision[:count, :count] -= 1.0 / count
-    return np.asarray(precision * (_ELO / PRIOR_SD) ** 2)
+    return np.asarray(precision * (ELO / PRIOR_SD) ** 2)
 
 
 def _gaps(outcomes: Outcomes, parameters: Floats) -> Floats:

@@ -96,8 +96,8 @@ def test_ratings_reproduce_points_whatever_is_drawn() -> None:
     for agent in (0, 1):
         results += [(agent, 2, 1.0)] * 320 + [(agent, 2, 0.0)] * 80
     ratings = rate(_both_ways(results, 3))
-    for agent, points in (("a0", 520), ("a1", 520), ("a2", 160)):
-        expected = sum(400 * ratings.expected(agent, other) for other in ratings.agents if other != agent)
+    for name, points in (("a0", 520), ("a1", 520), ("a2", 160)):
+        expected = sum(400 * ratings.expected(name, other) for other in ratings.agents if other != name)
         assert expected == pytest.approx(points, abs=0.1)
 
 

@@ -14,10 +14,10 @@ from eval import statistics, tune
 from eval.match import Match
 from eval.records import Record
 from eval.tuning.loop import Duel
-from eval.tuning.matches import Matches, Names, Options
+from eval.tuning.matches import Matches, Names
 from eval.tuning.plan import Place
 from eval.tuning.space import Floats, Space
-from hybrid.tuned import Budget
+from hybrid.tuned import Budget, Options
 
 LINE = Space.of(["dial"])
 NOWHERE = Place(Path("000001.safetensors"), Path("tuning"), "simulated")
