@@ -131,7 +131,7 @@ def _parse(path: Path, header: Any, weights: Weights) -> Checkpoint:
         shape["observation"] = tuple(shape["observation"])
         return Checkpoint(
             weights=weights,
-            config=_dataclass(NetworkConfig, dict(header["config"])),
+            config=_dataclass(NetworkConfig, {"mixed": 0} | dict(header["config"])),  # older ones had no such channels
             shape=_dataclass(NetworkShape, shape),
             game=str(header["game"]),
             generation=header["generation"],

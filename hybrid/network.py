@@ -1,6 +1,6 @@
 """The policy/value network in torch: what the learner trains; on CPU it is played through `hybrid.onnx_model`.
 
-Shapes: B positions, observations `[C, H, W]`, F channels, A actions, P players.
+Shapes: B positions, observations `[C, H, W]`, F channels, M of them mixed, A actions, P players.
 """
 
 from __future__ import annotations
@@ -20,20 +20,44 @@ if TYPE_CHECKING:
 
 
 class Block(nn.Module):
-    """`[B, F, H, W]` to the same: `relu(x + gain * conv(relu(conv(x))))`, the identity on `x >= 0` at gain 0."""
+    """`[B, F, H, W]` to the same: `relu(x + gain * conv(mix(relu(conv(x)))))`, the identity on `x >= 0` at gain 0.
 
-    def __init__(self, channels: int) -> None:
+    Without mixed channels `mix` is the identity.
+    """
+
+    def __init__(self, channels: int, mixed: int, cells: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        if mixed:
+            self.mix = Mix(mixed, cells)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         self.gain = nn.Parameter(torch.zeros(()))
+        self._mixed = mixed
 
     def forward(self, x: Tensor) -> Tensor:
         inner = torch.relu_(self.first(x))
+        if self._mixed:
+            inner = self.mix(inner)
         # The gain scales the kernel instead of its output, which is many times larger.
         kernel, bias = self.second.weight, self.second.bias
         assert bias is not None
         return functional.conv2d(inner, self.gain * kernel, self.gain * bias, padding=1).add_(x).relu_()
+
+
+class Mix(nn.Linear):
+    """`[B, F, H, W]` to the same: the first M channels become `relu(linear(flattened))`, the others stay."""
+
+    def __init__(self, mixed: int, cells: int) -> None:
+        super().__init__(mixed * cells, mixed * cells)
+        self._mixed = mixed
+
+    def forward(self, input: Tensor) -> Tensor:
+        rows, _, height, width = input.shape
+        # Channels last on both sides, as they lie in memory: joined in another order they would be copied twice.
+        last = input.permute(0, 2, 3, 1)
+        flat = input[:, : self._mixed].flatten(1)
+        mixed = torch.relu_(super().forward(flat)).view(rows, self._mixed, height, width).permute(0, 2, 3, 1)
+        return torch.cat((mixed, last[..., self._mixed :]), 3).permute(0, 3, 1, 2)
 
 
 class Network(nn.Module):
@@ -49,7 +73,8 @@ class Network(nn.Module):
         channels, heads = config.channels, config.policy_channels + config.value_channels
         with torch.device("meta"):  # draws no random numbers: the weights are given
             self.stem = nn.Conv2d(shape.observation[0], channels, 3, padding=1)
-            self.blocks = nn.Sequential(*(Block(channels) for _ in range(config.blocks)))
+            mixed = [config.mixed if config.mixes(block) else 0 for block in range(config.blocks)]
+            self.blocks = nn.Sequential(*(Block(channels, count, shape.cells) for count in mixed))
             self.heads = nn.Conv2d(channels, heads, 1)
             self.policy = nn.Linear(config.policy_channels * shape.cells, shape.actions)
             self.hidden = nn.Linear(config.value_channels * shape.cells + 2 * channels, config.value_hidden)

@@ -1,7 +1,7 @@
 """What determines a network: its configuration, the game's shape, and from both the name and shape of every weight.
 
 Free of torch, so that agents can be read and run without it.
-Shapes: observations `[C, H, W]`, A actions, P players, F channels, R pooled or flattened features.
+Shapes: observations `[C, H, W]`, A actions, P players, F channels, M mixed channels.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ class NetworkConfig:
     Attributes:
         blocks: residual blocks of two 3x3 convolutions each, at most 256.
         channels: F, channels of the trunk, at most 4096.
+        mixed: M, channels inside every other block that a linear layer of size (M * H * W) squared mixes over the whole
+            board, so that cells far from each other tell on each other without many convolutions between; at most F.
+            0 = none.
         policy_channels: channels of the 1x1 convolution before the policy's linear layer.
         value_channels: channels of the 1x1 convolution before the value's hidden layer.
         value_hidden: units of the value's hidden layer.
@@ -37,16 +40,21 @@ class NetworkConfig:
 
     blocks: int = 4
     channels: int = 48
+    mixed: int = 0
     policy_channels: int = 8
     value_channels: int = 8
     value_hidden: int = 64
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            size, lowest, highest = getattr(self, field.name), int(field.name != "blocks"), 4096
-            highest = 256 if field.name == "blocks" else highest
+            size, lowest = getattr(self, field.name), int(field.name not in ("blocks", "mixed"))
+            highest = {"blocks": 256, "mixed": self.channels}.get(field.name, 4096)
             if type(size) is not int or not lowest <= size <= highest:
                 raise ValueError(f"{field.name} must be an integer between {lowest} and {highest}, got {size!r}")
+
+    def mixes(self, block: int) -> bool:
+        """Whether a block, counted from 0, mixes channels over the board."""
+        return self.mixed > 0 and block % 2 == 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +108,8 @@ def weight_shapes(config: NetworkConfig, shape: NetworkShape) -> dict[str, tuple
     layers: dict[str, tuple[int, ...]] = {"stem": (trunk, shape.observation[0], 3, 3)}
     for block in range(config.blocks):
         layers[f"blocks.{block}.first"] = (trunk, trunk, 3, 3)
+        if config.mixes(block):
+            layers[f"blocks.{block}.mix"] = (config.mixed * shape.cells, config.mixed * shape.cells)
         layers[f"blocks.{block}.second"] = (trunk, trunk, 3, 3)
     layers["heads"] = (heads, trunk, 1, 1)
     layers["policy"] = (shape.actions, config.policy_channels * shape.cells)
@@ -132,7 +142,10 @@ def initial_weights(
 
 def activation_names(config: NetworkConfig) -> list[str]:
     """The activations that 8 bits round, in the order of the forward pass."""
-    blocks = [f"blocks.{block}.{part}" for block in range(config.blocks) for part in ("inner", "second", "relu")]
+    blocks: list[str] = []
+    for block in range(config.blocks):
+        parts = ("inner", "mixed", "second", "relu") if config.mixes(block) else ("inner", "second", "relu")
+        blocks += [f"blocks.{block}.{part}" for part in parts]
     return ["planes", "stem.relu", *blocks, "heads.relu", "mean"]
 
 

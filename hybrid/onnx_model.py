@@ -1,12 +1,13 @@
 """The network as an ONNX graph, written node by node from numpy weights: no torch, no exporter, milliseconds.
 
-In 8 bits, activations are unsigned with the ranges seen in calibration, convolution weights signed with one scale an
-output channel (Jacob et al. 2018), sums 32 bits; the linear layers stay in single precision.
+In 8 bits, activations are unsigned with the ranges seen in calibration, weights signed with one scale an output channel
+(Jacob et al. 2018), sums 32 bits; the linear layers of the heads stay in single precision.
 Shapes: B positions (dynamic), observations `[C, H, W]`, A actions, P players.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class _Graph:
         self.weights, self.ranges = dict(weights), ranges
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, Array] = {}
+        self.steps: dict[str, tuple[str, str, float]] = {}
         self.scales: dict[str, float] = {}
         self.observed: list[str] = []
 
@@ -42,46 +44,65 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
 
-    def activation(self, x: str, like: str = "") -> str:
-        """Mark `x` as an activation for 8 bits: rounded to its range, or that of `like`, if there are ranges."""
-        if not like:
+    def activation(self, x: str, like: Sequence[str] = ()) -> str:
+        """Mark `x` as an activation for 8 bits: rounded to its range, or that of all `like`, if there are ranges."""
+        return self.decoded(self.encoded(x, like))
+
+    def encoded(self, x: str, like: Sequence[str] = ()) -> str:
+        """The bytes of the activation `x`, to be `decoded`; without ranges `x` itself."""
+        if not like or x in like:
             self.observed.append(x)
         if self.ranges is None:
             return x
-        low, high = self.ranges[like or x]
+        low, high = (pick(self.ranges[name][end] for name in like or (x,)) for end, pick in enumerate((min, max)))
         scale = (high - low) / _ACTIVATION_LEVELS
         scale = scale if scale > _SMALLEST_STEP else 1.0
         step = self.constant(f"{x}.scale", np.array(scale, np.float32))
         zero = self.constant(f"{x}.zero", np.array(round(-low / scale), np.uint8))
-        rounded = self.node(
-            "DequantizeLinear", f"{x}.rounded", self.node("QuantizeLinear", f"{x}.u8", x, step, zero), step, zero
-        )
+        bytes_ = self.node("QuantizeLinear", f"{x}.u8", x, step, zero)
+        self.steps[bytes_] = (step, zero, scale)
+        return bytes_
+
+    def decoded(self, x: str) -> str:
+        """The numbers that bytes stand for; without ranges `x` itself."""
+        if self.ranges is None:
+            return x
+        step, zero, scale = self.steps[x]
+        rounded = self.node("DequantizeLinear", f"{x.removesuffix('.u8')}.rounded", x, step, zero)
         self.scales[rounded] = scale
         return rounded
 
+    def moved(self, operator: str, output: str, *inputs: str, **attributes: Any) -> str:
+        """An operator that only moves numbers about, or bytes, which go on to stand for what its first input's do."""
+        if self.ranges is not None:
+            self.steps[output] = self.steps[inputs[0]]
+        return self.node(operator, output, *inputs, **attributes)
+
     def linear(self, name: str, x: str, output: str) -> str:
-        """The linear layer `name`."""
-        kinds = [self.constant(key, self.weights[key]) for key in (f"{name}.weight", f"{name}.bias")]
-        return self.node("Gemm", output, x, *kinds, transB=1)
+        """The linear layer `name`, in 8 bits where `x` is."""
+        # ONNX Runtime computes in 8 bits only what has its zero points and factors spelled out.
+        return self.node("Gemm", output, x, *self._parameters(name, x), transB=1, alpha=1.0, beta=1.0)
 
     def convolution(self, name: str, x: str, gain: Array | float = 1.0) -> str:
         """The convolution `name` with weights times `gain`, in 8 bits where `x` is."""
+        size = list(self.weights[f"{name}.weight"].shape[2:])
+        pads = [size[0] // 2, size[1] // 2] * 2
+        return self.node("Conv", name, x, *self._parameters(name, x, gain), kernel_shape=size, pads=pads)
+
+    def _parameters(self, name: str, x: str, gain: Array | float = 1.0) -> tuple[str, str]:
+        """Weight and bias of a layer, each times `gain`, for the input `x`."""
         weight, bias = (np.asarray(self.weights[f"{name}.{kind}"] * gain, np.float32) for kind in ("weight", "bias"))
-        size = list(weight.shape[2:])
-        inputs = (
-            self._rounded(name, weight, bias, self.scales[x])
-            if x in self.scales
-            else (self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias))
-        )
-        return self.node("Conv", name, x, *inputs, kernel_shape=size, pads=[size[0] // 2, size[1] // 2] * 2)
+        if x in self.scales:
+            return self._rounded(name, weight, bias, self.scales[x])
+        return self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias)
 
     def _rounded(self, name: str, weight: Array, bias: Array, step: float) -> tuple[str, str]:
         """Weights in 7 bits a channel and bias in 32, for an input of scale `step`."""
-        scale = np.abs(weight).max(axis=(1, 2, 3)) / _WEIGHT_LEVELS
+        scale = np.abs(weight).reshape(len(weight), -1).max(axis=1) / _WEIGHT_LEVELS
         # A channel of hardly any weight but with a bias must not push the bias out of its 32 bits.
         scale = np.maximum(scale, np.abs(bias) / (step * 2.0**30))
         scale = np.where(scale > _SMALLEST_STEP, scale, 1.0).astype(np.float32)
-        levels = np.rint(weight / scale[:, None, None, None]).astype(np.int8)
+        levels = np.rint(weight / scale.reshape(-1, *[1] * (weight.ndim - 1))).astype(np.int8)
         steps = self.constant(f"{name}.weight.scale", scale)
         parts = (
             (f"{name}.weight", levels, steps),
@@ -92,7 +113,14 @@ class _Graph:
             ),
         )
         weights, biases = (
-            self.node("DequantizeLinear", key, self.constant(f"{key}.levels", level), unit, axis=0)
+            self.node(
+                "DequantizeLinear",
+                key,
+                self.constant(f"{key}.levels", level),
+                unit,
+                self.constant(f"{key}.zero", np.zeros(len(level), level.dtype)),
+                axis=0,
+            )
             for key, level, unit in parts
         )
         return weights, biases
@@ -114,7 +142,7 @@ def build(
     if ranges is not None:
         check_ranges(ranges, config)
     graph = _Graph(weights, ranges)
-    trunk = _trunk(graph, config)
+    trunk = _trunk(graph, config, shape)
     heads = graph.activation(graph.node("Relu", "heads.relu", graph.convolution("heads", trunk)))
     sizes = np.array([config.policy_channels, config.value_channels]) * shape.cells
     flat = graph.node("Flatten", "heads.flat", heads)
@@ -131,16 +159,32 @@ def build(
     return _model(graph, shape, graph.observed[1:] if observe else [])
 
 
-def _trunk(graph: _Graph, config: NetworkConfig) -> str:
+def _trunk(graph: _Graph, config: NetworkConfig, shape: NetworkShape) -> str:
     """Stem and residual blocks, each gain folded into its block's second convolution."""
     x = graph.activation(graph.node("Relu", "stem.relu", graph.convolution("stem", graph.activation("planes"))))
     for index in range(config.blocks):
         block = f"blocks.{index}"
         inner = graph.node("Relu", f"{block}.inner", graph.convolution(f"{block}.first", x))
-        gain = graph.weights[f"{block}.gain"]
-        inner = graph.activation(graph.convolution(f"{block}.second", graph.activation(inner), gain))
+        inner = _mixed(graph, block, inner, config, shape) if config.mixes(index) else graph.activation(inner)
+        inner = graph.activation(graph.convolution(f"{block}.second", inner, graph.weights[f"{block}.gain"]))
         x = graph.activation(graph.node("Relu", f"{block}.relu", graph.node("Add", block, x, inner)))
     return x
+
+
+def _mixed(graph: _Graph, block: str, inner: str, config: NetworkConfig, shape: NetworkShape) -> str:
+    """The inner activations of a block, their first channels mixed; both kinds of channels in the same steps."""
+    names = (inner, f"{block}.mixed")
+    here, there = f"{block}.mix.in", f"{block}.mix.rest"
+    sizes = graph.constant(f"{block}.mix.sizes", np.array([config.mixed, config.channels - config.mixed]))
+    encoded = graph.encoded(inner, names)
+    graph.nodes.append(helper.make_node("Split", [encoded, sizes], [here, there], axis=1))
+    if graph.ranges is not None:
+        graph.steps[here] = graph.steps[encoded]
+    flat = graph.decoded(graph.moved("Flatten", f"{block}.mix.flat", here))
+    mixed = graph.encoded(graph.node("Relu", names[1], graph.linear(f"{block}.mix", flat, f"{block}.mix")), names)
+    board = graph.constant(f"{block}.mix.board", np.array([-1, config.mixed, *shape.observation[1:]]))
+    mixed = graph.moved("Reshape", f"{block}.mix.out", mixed, board)
+    return graph.decoded(graph.moved("Concat", f"{block}.joined", mixed, there, axis=1))
 
 
 def _pooled(graph: _Graph, trunk: str, shape: NetworkShape) -> tuple[str, str]:
@@ -148,7 +192,7 @@ def _pooled(graph: _Graph, trunk: str, shape: NetworkShape) -> tuple[str, str]:
     mean = graph.activation(graph.node("GlobalAveragePool", "mean", trunk))
     peak = graph.node("MaxPool", "peak", trunk, kernel_shape=list(shape.observation[1:]))
     # A maximum of bytes is one of them: with the trunk's own steps it is found without leaving 8 bits.
-    peak = graph.activation(peak, like=trunk.removesuffix(".rounded"))
+    peak = graph.activation(peak, like=[trunk.removesuffix(".rounded")])
     return graph.node("Flatten", "mean.flat", mean), graph.node("Flatten", "peak.flat", peak)
 
 

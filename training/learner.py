@@ -98,9 +98,9 @@ class Learner(LightningModule):
         return torch.stack((policy + self._config.value_weight * value, policy, value, entropy, target_entropy))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Muon on the trunk's kernels, or AdamW on all; vectors and scalars (biases, gains) are not decayed."""
+        """Muon on the trunk's convolutions, or AdamW on all; vectors and scalars (biases, gains) are not decayed."""
         config, named = self._config, dict(self.network.named_parameters())
-        kernels = [p for name, p in named.items() if name.startswith("blocks.") and p.ndim > 1]
+        kernels = [p for name, p in named.items() if name.startswith("blocks.") and p.ndim == 4]
         trunk = {id(p) for p in kernels} if config.optimizer == "muon" else set()
         others = [p for p in named.values() if id(p) not in trunk]
         groups = [

@@ -129,6 +129,10 @@ def test_the_header_is_what_the_tests_below_change(tmp_path: Path) -> None:
     assert checkpoint.load(rewritten(tmp_path, lambda header: None)).generation == 7
 
 
+def test_agents_from_before_channels_were_mixed_are_read(tmp_path: Path) -> None:
+    assert checkpoint.load(rewritten(tmp_path, lambda header: header["config"].pop("mixed"))).config == CONFIG
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

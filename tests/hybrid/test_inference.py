@@ -29,11 +29,13 @@ CONFIGS = [
     NetworkConfig(blocks=5, channels=64),
     NetworkConfig(blocks=0, channels=1, policy_channels=1, value_channels=1, value_hidden=1),
     NetworkConfig(blocks=3, channels=17, policy_channels=3, value_channels=5, value_hidden=9),
+    NetworkConfig(blocks=4, channels=24, mixed=5),
+    NetworkConfig(blocks=2, channels=6, mixed=6),
 ]
 
 
 def describe(config: NetworkConfig) -> str:
-    return f"{config.blocks}x{config.channels}"
+    return f"{config.blocks}x{config.channels}" + (f", {config.mixed} mixed" if config.mixed else "")
 
 
 def trained_weights(config: NetworkConfig, shape: NetworkShape, seed: int = 0) -> dict[str, Floats]:

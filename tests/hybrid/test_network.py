@@ -15,7 +15,7 @@ from hybrid.network import Block, Network, load_weights, weights_of
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights, weight_shapes
 
 SHAPE = NetworkShape(observation=(2, 3, 4), actions=5, players=3, zero_sum=False)
-SMALL = NetworkConfig(blocks=2, channels=6, policy_channels=2, value_channels=3, value_hidden=7)
+SMALL = NetworkConfig(blocks=2, channels=6, mixed=4, policy_channels=2, value_channels=3, value_hidden=7)
 
 
 def network(shape: NetworkShape = SHAPE, config: NetworkConfig = SMALL, seed: int = 0) -> Network:
@@ -43,14 +43,36 @@ def test_parameter_count_by_hand() -> None:
     assert sum(parameter.numel() for parameter in trained.parameters()) == expected
 
 
+def test_mixed_channels_see_the_whole_board_and_are_computed_as_said() -> None:
+    shape = NetworkShape(observation=(1, 5, 6), actions=2, players=2, zero_sum=True)
+    config = NetworkConfig(blocks=2, channels=7, mixed=3)
+    trained = network(shape, config)
+    for block in trained.blocks:
+        nn.init.constant_(cast("Block", block).gain, 0.5)
+    mixing = cast("Block", trained.blocks[1])
+    before = torch.rand((4, 7, 5, 6)).to(memory_format=torch.channels_last)
+    inner = torch.relu(mixing.first(before))
+    weight, bias = (weight.detach().numpy() for weight in (mixing.mix.weight, mixing.mix.bias))
+    mixed = np.maximum(inner[:, :3].reshape(4, -1).detach().numpy() @ weight.T + bias, 0.0).reshape(4, 3, 5, 6)
+    together = torch.cat((torch.from_numpy(mixed), inner[:, 3:]), 1)
+    expected = torch.relu(before + 0.5 * mixing.second(together))
+    assert torch.allclose(mixing(before), expected, atol=1e-5)
+    far = before.clone()
+    far[:, :, 0, 0] += 1.0
+    assert (mixing(far)[:, :, 4, 5] != mixing(before)[:, :, 4, 5]).any()
+    assert torch.equal(trained.blocks[0](far)[:, :, 4, 5], trained.blocks[0](before)[:, :, 4, 5])
+
+
 def test_blocks_are_the_identity_at_first() -> None:
     weights = initial_weights(SMALL, SHAPE, np.random.default_rng(1))
-    shallow = NetworkConfig(blocks=0, channels=6, policy_channels=2, value_channels=3, value_hidden=7)
+    shallow = NetworkConfig(blocks=0, channels=6, mixed=4, policy_channels=2, value_channels=3, value_hidden=7)
     without = {name: weights[name] for name in weight_shapes(shallow, SHAPE)}
     planes = torch.from_numpy(np.random.default_rng(2).random((3, 2, 3, 4), np.float32))
     deep, flat = Network(SMALL, SHAPE, weights), Network(shallow, SHAPE, without)
     for a, b in zip(deep(planes), flat(planes), strict=True):
-        assert torch.equal(a, b)
+        assert torch.allclose(
+            a, b, rtol=0.0, atol=1e-6
+        )  # how numbers lie in memory decides in which order they are added
 
 
 def test_every_parameter_learns_once_the_gates_are_open() -> None:
@@ -101,7 +123,8 @@ def test_foreign_weights_are_refused(change: Callable[[Any], Any], message: str)
 
 
 @pytest.mark.parametrize(
-    "options", [{"blocks": -1}, {"blocks": 257}, {"channels": 0}, {"channels": 2.0}, {"value_hidden": True}]
+    "options",
+    [{"blocks": -1}, {"blocks": 257}, {"channels": 0}, {"channels": 2.0}, {"value_hidden": True}, {"mixed": 49}],
 )
 def test_bad_sizes_are_refused(options: Any) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(options))} must be an integer between"):
