@@ -26,6 +26,19 @@ def mix(x: Any) -> Any:
 
 
 @njit
+def hashed(key: Any) -> Any:
+    """A well mixed `uint64` that the bytes `[K]` of `key` determine."""
+    code = np.uint64(0)
+    word = np.uint64(0)
+    for k in range(key.shape[0]):
+        word |= np.uint64(key[k]) << np.uint64(8 * (k & 7))
+        if k & 7 == 7:
+            code = mix(code ^ word)
+            word = np.uint64(0)
+    return mix(code ^ word)
+
+
+@njit
 def below(x: Any, n: Any) -> Any:
     """Map a random `uint64` to an integer in `[0, n)`, `n < 2**32`, by Lemire's multiplication."""
     return np.int64(((x >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))

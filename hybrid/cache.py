@@ -18,7 +18,7 @@ from numba import float32, int64, uint8, uint64, void
 
 from games import Game, Positions
 from games.compile import kernel
-from games.kernels import mix
+from games.kernels import hashed
 from hybrid.evaluate import Evaluator
 from hybrid.runtime import Floats
 
@@ -103,14 +103,7 @@ def _find(keys: Any, now: Any, hashes: Any, stamps: Any, stored: Any, slots: Any
     """
     count = 0
     for row in range(keys.shape[0]):
-        code = np.uint64(0)
-        word = np.uint64(0)
-        for k in range(keys.shape[1]):
-            word |= np.uint64(keys[row, k]) << np.uint64(8 * (k & 7))
-            if k & 7 == 7:
-                code = mix(code ^ word)
-                word = np.uint64(0)
-        code = mix(code ^ word)
+        code = hashed(keys[row])
         first = np.int64(code & np.uint64(hashes.shape[0] // WAYS - 1)) * WAYS
         slots[row] = -1
         oldest: Any = first

@@ -1,6 +1,6 @@
 """The leaves of one round of a batched search: what positions they are, and what the evaluator is asked about them.
 
-Shapes: L leaves, F of them just attached, U not solved, M of these judged by a mean, S symmetries of the game.
+Shapes: L leaves, F of them just attached, U not solved.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from games import Game, Positions
 from games.chance import awaits
-from hybrid.evaluate import Judged, averaged, images
-from hybrid.forest import Forest, joined
+from hybrid.forest import Forest
+from hybrid.questions import Question
 from hybrid.search_kernels import chance_kernels, kernels
 
 
@@ -28,8 +28,7 @@ class Leaves:
         unsolved: `[U]` which of them have to be judged and expanded.
         simulations: `[U]` the number of the simulation that came there.
         positions: `[U]`.
-        meant: `[M]` which of these are judged by the mean over their images.
-        asked: `[U + (S - 1) * M]` what the evaluator is asked: `positions`, and the other images of those.
+        question: what the evaluator is asked about these.
     """
 
     rows: npt.NDArray[np.int64]
@@ -37,8 +36,12 @@ class Leaves:
     unsolved: npt.NDArray[np.int64]
     simulations: npt.NDArray[np.int64]
     positions: Positions
-    meant: npt.NDArray[np.int64]
-    asked: Positions
+    question: Question
+
+    @property
+    def asked(self) -> Positions:
+        """The positions that the evaluator is to judge."""
+        return self.question.positions
 
 
 def find_positions(
@@ -89,18 +92,3 @@ def reveal(
     find_positions(game, forest, at, outcomes)
     if awaits(game, forest.positions[at, outcomes]).any():
         raise ValueError("an outcome of chance must lead to a player's turn or the end of the game")
-
-
-def with_images(game: Game, positions: Positions, meant: npt.NDArray[np.int64]) -> Positions:
-    """Positions `[U]`, followed by the other images `[(S - 1) * M]` of those that are `meant` `[M]`."""
-    if not len(meant):
-        return positions
-    return joined([positions, images(game, positions[meant])[len(meant) :]])
-
-
-def merged(game: Game, judged: Judged, meant: npt.NDArray[np.int64], count: int) -> Judged:
-    """What was said of `count` leaves, from what was said of `with_images`: of those `meant` `[M]` the means."""
-    logits, values = judged
-    of_images = (np.concatenate((logits[meant], logits[count:])), np.concatenate((values[meant], values[count:])))
-    logits[meant], values[meant] = averaged(game, of_images)
-    return logits[:count], values[:count]

@@ -20,8 +20,9 @@ from hybrid import direct
 from hybrid.agent import Decisions, Root, require_movers
 from hybrid.evaluate import Evaluator, Judged, UniformEvaluator
 from hybrid.forest import Forest
-from hybrid.leaves import Leaves, find_positions, merged, reveal, with_images
+from hybrid.leaves import Leaves, find_positions, reveal
 from hybrid.proving import RootProofs, leaf_prover
+from hybrid.questions import UNLIMITED, Questions
 from hybrid.search_config import SearchConfig
 from hybrid.search_kernels import NODES, chance_kernels, kernels
 from hybrid.strategy import Strategy, exploration_weights
@@ -31,9 +32,6 @@ __all__ = ["Search", "SearchConfig"]
 
 _CHUNK = 4096
 """Simulations that the direct end runs in one kernel call, and the room that is made at once, at most."""
-_UNLIMITED = 2**40
-"""More simulations or evaluations than any search makes."""
-_NONE = np.zeros(0, np.int64)
 
 
 class Search:
@@ -72,18 +70,9 @@ class Search:
         if config.max_nodes <= self._nodes:
             raise ValueError(f"max_nodes must be at least {self._nodes + 1} in {game.spec!r}, got {config.max_nodes}")
         knows_nothing = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
-        bounded = self.evaluator is not None and config.max_evaluations > 0
-        # Images are evaluations too: where there are not enough for those of the root, it is judged as it is.
-        self._images = len(game.action_symmetries)
-        few = 0 < config.max_evaluations <= self._images
-        self._symmetric = config.symmetric and self.evaluator is not None and self._images > 1 and not few
-        each = self._images if self._symmetric and config.symmetric_leaves else 1
-        self._parallel, self._enough = config.parallel_leaves, _UNLIMITED
-        if bounded:
-            left = config.max_evaluations - (self._images if self._symmetric else 1)
-            self._parallel = max(1, min(self._parallel, left // each))
-            # A search of so many evaluations that another round's might be too many is over.
-            self._enough = config.max_evaluations - self._parallel * each + 1
+        self._questions = Questions(game, config, asked=self.evaluator is not None)
+        self._parallel = self._questions.parallel
+        bounded = self._questions.enough < UNLIMITED
         self._prove = leaf_prover(game, config.leaf_nodes)
         seconds = config.dial.seconds
         self._roots = RootProofs(game, config.root_nodes, rows, seconds) if config.root_nodes else None
@@ -132,7 +121,7 @@ class Search:
         """
         require_movers(self.game, positions)
         dial = self.config.dial
-        default = dial.simulations if dial.seconds is None else _UNLIMITED
+        default = dial.simulations if dial.seconds is None else UNLIMITED
         budget = np.asarray(default if simulations is None else simulations, np.int64)
         if (budget < 1).any():
             raise ValueError(f"simulations must be at least 1, got {budget.min()}")
@@ -208,15 +197,13 @@ class Search:
         unsolved = np.empty(found, np.int64)
         unsolved = unsolved[: kernels().unsolved(tree, at, leaves, unsolved)]
         positions = self.forest.at(at[unsolved], leaves[unsolved])
-        meant = self._meant(leaves[unsolved])
         return Leaves(
             rows=at,
             nodes=leaves,
             unsolved=unsolved,
             simulations=simulations[unsolved],
             positions=positions,
-            meant=meant,
-            asked=with_images(self.game, positions, meant),
+            question=self._questions.about(leaves[unsolved], positions),
         )
 
     def ascend(self, leaves: Leaves, judged: Judged | None) -> None:
@@ -227,8 +214,8 @@ class Search:
         if len(leaves.unsolved):
             self._expand(leaves, judged)
         kernels().backup(self.tree, leaves.rows, leaves.nodes, self._parallel, self.game.zero_sum, self.done, self.over)
-        if self._enough < _UNLIMITED:
-            self.over |= self.evaluations >= self._enough
+        if self._questions.enough < UNLIMITED:
+            self.over |= self.evaluations >= self._questions.enough
 
     def try_out(self, position: Positions) -> None:
         """Search `position` `[1]` by a few simulations in row 0, so that all that a search compiles is in memory."""
@@ -297,22 +284,13 @@ class Search:
         kernels().diagnose(self.tree, row, self._selection, improved, regularised)
         return improved, regularised
 
-    def _meant(self, nodes: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-        """Which of the leaves `nodes` `[U]` are judged by the mean over their images."""
-        if not self._symmetric:
-            return _NONE
-        return np.arange(len(nodes)) if self.config.symmetric_leaves else (nodes == 0).nonzero()[0]
-
     def _expand(self, leaves: Leaves, judged: Judged | None) -> None:
         """Value and expand the leaves that are not solved."""
         tree, dial, positions = self.tree, self.config.dial, leaves.positions
         rows, nodes = leaves.rows[leaves.unsolved], leaves.nodes[leaves.unsolved]
         if judged is not None:
-            logits, values = judged
-            self.evaluations += np.bincount(rows, minlength=len(self.evaluations))
-            if len(leaves.meant):
-                logits, values = merged(self.game, judged, leaves.meant, len(rows))
-                np.add.at(self.evaluations, rows[leaves.meant], self._images - 1)
+            logits, values, evaluations = self._questions.answer(leaves.question, judged, len(rows))
+            np.add.at(self.evaluations, rows, evaluations)
         else:
             logits = np.zeros((len(rows), self.game.num_actions), np.float32)
             values = np.zeros((len(rows), self.game.players), np.float32)

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from hybrid.dial import Dial
 from hybrid.strategy import Selection, Strategy, Target
+
+
+class LeafImages(Enum):
+    """By which of its images under the game's symmetries a leaf is judged, where it is no new root."""
+
+    OWN = "own"
+    CANONICAL = "canonical"
+    ALL = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +50,11 @@ class SearchConfig:
             as many to tell how long a won or lost game lasts. Of a proven root only the best moves are searched, by
             length where that is told, and a won one is not searched at all. 0 = no proofs. For the same games.
         symmetric: whether a root is judged by the mean over its images under the game's symmetries, an evaluation each;
-            all other leaves, and roots that were such before, are judged as they are.
-        symmetric_leaves: whether all leaves are judged so, which takes as many evaluations more. It needs `symmetric`.
+            not one that was a leaf before.
+        leaf_images: by which of their images all other leaves are judged. `own`: as they are. `canonical`: by one that
+            is the same for all images of a position and as good as drawn at random for different ones, so that what
+            the network gets wrong of a shape of stones it gets wrong in some leaves and not in all. `all`: by the mean
+            over their images, which takes as many evaluations more and needs `symmetric`.
     """
 
     dial: Dial = field(default_factory=Dial)
@@ -65,7 +77,7 @@ class SearchConfig:
     leaf_nodes: int = 0
     root_nodes: int = 0
     symmetric: bool = False
-    symmetric_leaves: bool = False
+    leaf_images: LeafImages = LeafImages.OWN
 
     def __post_init__(self) -> None:
         for name in ("c_puct", "c_rollout", "c_base", "c_uct", "c_visit", "c_scale", "dirichlet_total"):
@@ -83,8 +95,8 @@ class SearchConfig:
         for name in ("max_considered", "parallel_leaves"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.symmetric_leaves and not self.symmetric:
-            raise ValueError("symmetric_leaves needs symmetric, got true and false: roots are leaves at first")
+        if self.leaf_images == LeafImages.ALL and not self.symmetric:
+            raise ValueError("leaf_images=all needs symmetric, got all and false: roots are leaves at first")
         if self.strategy == Strategy.GUMBEL and self.dial.seconds is not None:
             raise ValueError("strategy gumbel plans for a number of simulations: give simulations, not time")
         if self.strategy == Strategy.GUMBEL and self.max_evaluations:

@@ -11,6 +11,7 @@ from hybrid.evaluate import Evaluators, Precision
 from hybrid.proving import usual_leaf_nodes, usual_root_nodes
 from hybrid.search import SearchConfig
 from hybrid.search_agent import SearchAgent, dial_from, require_one_budget
+from hybrid.search_config import LeafImages
 from hybrid.strategy import Strategy
 
 _SIMULATIONS = 4
@@ -39,7 +40,7 @@ def make(
     precision: Precision = "float",
     temperature: float = 0.0,
     symmetric: bool = True,
-    symmetric_leaves: bool = False,
+    leaf_images: LeafImages = LeafImages.OWN,
     leaf_nodes: int | None = None,
     root_nodes: int | None = None,
     evaluations: int | None = None,
@@ -72,7 +73,7 @@ def make(
         temperature: draw the moves of the network alone from softmax(logits / temperature); 0 = play the best.
         symmetric: judge the position to move in by the network's mean over its images under the game's symmetries, an
             evaluation each; see `SearchConfig`.
-        symmetric_leaves: judge all leaves of the search so; see `SearchConfig`.
+        leaf_images: `own`, `canonical` or `all`: by which of its images any other leaf is judged; see `SearchConfig`.
         leaf_nodes: see `SearchConfig`; by default 30 where a network is consulted and the game tells forced moves, as
             Connect Four does, else 0.
         root_nodes: as above; by default 150 for each simulation or evaluation of the budget, or 1,000 for each
@@ -104,7 +105,7 @@ def make(
         reuse=reuse,
         parallel_leaves=parallel_leaves,
         symmetric=symmetric,
-        symmetric_leaves=symmetric_leaves,
+        leaf_images=leaf_images,
         leaf_nodes=leaf_nodes,
         root_nodes=root_nodes,
     )

@@ -18,6 +18,7 @@ from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.runtime import Floats, OnnxRuntime, calibrate
 from hybrid.search import Search, SearchConfig
 from hybrid.search_agent import SearchAgent
+from hybrid.search_config import LeafImages
 from hybrid.strategy import Strategy
 from tests.hybrid.fakes import HashEvaluator
 
@@ -237,7 +238,7 @@ def test_symmetric_leaves_are_judged_by_the_mean_over_their_images(spec: str, pa
     config = SearchConfig(dial=Dial(simulations=24), parallel_leaves=parallel)
     expected = SearchAgent(game, Averaging(game), config, name="mean").decide(positions, seeds)
     evaluator = HashEvaluator(game)
-    config = replace(config, symmetric=True, symmetric_leaves=True)
+    config = replace(config, symmetric=True, leaf_images=LeafImages.ALL)
     decisions = SearchAgent(game, evaluator, config, name="agent").decide(positions, seeds)
     np.testing.assert_array_equal(decisions.actions, expected.actions)
     np.testing.assert_allclose(decisions.policy, expected.policy, atol=1e-6)
@@ -246,11 +247,62 @@ def test_symmetric_leaves_are_judged_by_the_mean_over_their_images(spec: str, pa
     assert decisions.evaluations.sum() == evaluator.evaluations
 
 
+class Recording(HashEvaluator):
+    """Remembers what it was asked."""
+
+    def __init__(self, game: Game) -> None:
+        super().__init__(game)
+        self.asked: list[Positions] = []
+
+    def __call__(self, positions: Positions) -> tuple[Floats, Floats]:
+        self.asked.append(positions.copy())
+        return super().__call__(positions)
+
+
+@pytest.mark.parametrize("spec", ["connect_four", "tic_tac_toe"])
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_canonical_leaves_are_judged_by_one_image_the_same_for_all_of_a_position(spec: str, parallel: int) -> None:
+    game, positions = sampled(spec, 30, 4)
+    seeds, evaluator = np.arange(30).astype(np.uint64), Recording(game)
+    config = SearchConfig(dial=Dial(simulations=24), parallel_leaves=parallel, leaf_images=LeafImages.CANONICAL)
+    decisions = SearchAgent(game, evaluator, config, name="agent").decide(positions, seeds)
+    asked = np.concatenate(evaluator.asked)
+    assert decisions.evaluations.sum() == len(asked)
+    every = images(game, asked).reshape(len(game.action_symmetries), -1)
+    orbits: dict[bytes, set[bytes]] = {}
+    for orbit in every.T:
+        orbits.setdefault(min(image.tobytes() for image in orbit), set()).add(orbit[0].tobytes())
+    assert all(len(shown) == 1 for shown in orbits.values())
+    # Which one it is depends on the whole position, so that all are as likely.
+    least = np.mean([one in shown for one, shown in orbits.items()])
+    assert least < 0.75
+
+    # The same as where the evaluator judges each position by that image of it, and turns what it says of actions back.
+    class Turning(HashEvaluator):
+        def __call__(self, positions: Positions) -> tuple[Floats, Floats]:
+            logits, values = (
+                np.empty((len(positions), game.num_actions), np.float32),
+                np.empty_like(positions["returns"]),
+            )
+            every = images(game, positions).reshape(len(game.action_symmetries), -1)
+            for row, orbit in enumerate(every.T):
+                (shown,) = orbits[min(image.tobytes() for image in orbit)]
+                symmetry = next(s for s, image in enumerate(orbit) if image.tobytes() == shown)
+                said, values[row : row + 1] = super().__call__(orbit[symmetry : symmetry + 1])
+                logits[row] = said[0, game.action_symmetries[symmetry]]
+            return logits, values
+
+    config = replace(config, leaf_images=LeafImages.OWN)
+    expected = SearchAgent(game, Turning(game), config, name="turning").decide(positions, seeds)
+    np.testing.assert_array_equal(decisions.policy, expected.policy)
+    np.testing.assert_array_equal(decisions.values, expected.values)
+
+
 @pytest.mark.parametrize("most", [2, 3, 4, 5, 20, 21])
 def test_symmetric_leaves_keep_a_budget_of_evaluations(most: int) -> None:
     game, positions = sampled("connect_four", 10, 2)
     config = SearchConfig(
-        dial=Dial(simulations=100), max_evaluations=most, symmetric=True, symmetric_leaves=True, reuse=False
+        dial=Dial(simulations=100), max_evaluations=most, symmetric=True, leaf_images=LeafImages.ALL, reuse=False
     )
     evaluator = HashEvaluator(game)
     decisions = SearchAgent(game, evaluator, config, name="agent").decide(positions, np.zeros(10, np.uint64))

@@ -33,7 +33,7 @@ QUERIES = (
     "prior_weight=0.5&simulations=9&strategy=gumbel",
     "simulations=16&parallel_leaves=4",
     "evaluations=9",
-    "simulations=9&symmetric_leaves=true",
+    "simulations=9&leaf_images=all",
     "simulations=0&temperature=1.5",
     "dial=0&time=1ms",
 )
