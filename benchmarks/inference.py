@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -70,11 +69,12 @@ def main() -> None:
     parser.add_argument("--game", default="connect_four")
     parser.add_argument("--blocks", type=int, default=NetworkConfig.blocks)
     parser.add_argument("--channels", type=int, default=NetworkConfig.channels)
+    parser.add_argument("--mixed", type=int, default=NetworkConfig.mixed)
     parser.add_argument("--seconds", type=float, default=0.3, help="time for each figure and turn")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    config = replace(NetworkConfig(), blocks=options.blocks, channels=options.channels)
+    config = NetworkConfig(blocks=options.blocks, channels=options.channels, mixed=options.mixed)
     checkpoint = agent(options.game, config, options.seed)
     rows: dict[str, Callable[[], dict[int, float]]] = {
         f"torch eager, 1 x {threads}": lambda threads=threads: eager(checkpoint, options.seconds, threads)  # type: ignore[misc]
@@ -91,7 +91,7 @@ def main() -> None:
     for _ in range(options.repeats):
         for name, measure in rows.items():
             best[name] = {batch: max(best[name][batch], figure) for batch, figure in measure().items()}
-    print(f"{options.game}, {config.blocks} x {config.channels}, positions/s")
+    print(f"{options.game}, {config}, positions/s")
     print(f"{'workers x threads':28}" + "".join(f"{batch:>9}" for batch in BATCHES))
     for name, figures in best.items():
         print(f"{name:28}" + "".join(f"{figures[batch]:9.0f}" for batch in BATCHES))

@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--game", default="connect_four")
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--channels", type=int, default=64)
+    parser.add_argument("--mixed", type=int, default=0)
     parser.add_argument("--simulations", type=int, default=100)
     parser.add_argument("--games", type=int, default=32)
     parser.add_argument("--slots", type=int, default=32, help="games side by side")
@@ -40,7 +41,8 @@ def main() -> None:
         cache_megabytes=arguments.cache,
         prove_nodes=arguments.proofs,
     )
-    agent = untrained(game, NetworkConfig(blocks=arguments.blocks, channels=arguments.channels), 0)
+    network = NetworkConfig(blocks=arguments.blocks, channels=arguments.channels, mixed=arguments.mixed)
+    agent = untrained(game, network, 0)
     played, evaluations, parts = profile(game, agent, config, 0, arguments.games)
     total = sum(parts.values())
     simulations = sum(one.simulations for one in played)

@@ -28,16 +28,12 @@ class Block(nn.Module):
     def __init__(self, channels: int, mixed: int, cells: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        if mixed:
-            self.mix = Mix(mixed, cells)
+        self.mix = Mix(mixed, cells) if mixed else nn.Identity()
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         self.gain = nn.Parameter(torch.zeros(()))
-        self._mixed = mixed
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = torch.relu_(self.first(x))
-        if self._mixed:
-            inner = self.mix(inner)
+        inner = self.mix(torch.relu_(self.first(x)))
         # The gain scales the kernel instead of its output, which is many times larger.
         kernel, bias = self.second.weight, self.second.bias
         assert bias is not None

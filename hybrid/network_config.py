@@ -22,6 +22,9 @@ Weights = Mapping[str, npt.NDArray[np.float32]]
 Ranges = Mapping[str, tuple[float, float]]
 """The lowest and highest value, 0 included, of every activation that 8 bits round, by name in the ONNX graph."""
 
+_MOST_UNITS = 4096
+"""Of any layer."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
@@ -30,9 +33,9 @@ class NetworkConfig:
     Attributes:
         blocks: residual blocks of two 3x3 convolutions each, at most 256.
         channels: F, channels of the trunk, at most 4096.
-        mixed: M, channels inside every other block that a linear layer of size (M * H * W) squared mixes over the whole
-            board, so that cells far from each other tell on each other without many convolutions between; at most F.
-            0 = none.
+        mixed: M, channels inside the second block, the fourth and so on that a linear layer of M * H * W units mixes
+            over the whole board, so that cells far from each other tell on each other without many convolutions
+            between; at most F, and at most 4096 units. 0 = none.
         policy_channels: channels of the 1x1 convolution before the policy's linear layer.
         value_channels: channels of the 1x1 convolution before the value's hidden layer.
         value_hidden: units of the value's hidden layer.
@@ -48,9 +51,11 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             size, lowest = getattr(self, field.name), int(field.name not in ("blocks", "mixed"))
-            highest = {"blocks": 256, "mixed": self.channels}.get(field.name, 4096)
+            highest = {"blocks": 256, "mixed": self.channels}.get(field.name, _MOST_UNITS)
             if type(size) is not int or not lowest <= size <= highest:
                 raise ValueError(f"{field.name} must be an integer between {lowest} and {highest}, got {size!r}")
+        if self.mixed and self.blocks < 2:
+            raise ValueError(f"mixed needs at least 2 blocks, got mixed={self.mixed} and blocks={self.blocks}")
 
     def mixes(self, block: int) -> bool:
         """Whether a block, counted from 0, mixes channels over the board."""
@@ -103,7 +108,13 @@ class NetworkShape:
 
 
 def weight_shapes(config: NetworkConfig, shape: NetworkShape) -> dict[str, tuple[int, ...]]:
-    """The shape of every weight by name, in the order of the forward pass."""
+    """The shape of every weight by name, in the order of the forward pass.
+
+    Raises ValueError where the mixed channels of a board are too many.
+    """
+    if config.mixed * shape.cells > _MOST_UNITS:
+        board, most = " x ".join(map(str, shape.observation[1:])), _MOST_UNITS // shape.cells
+        raise ValueError(f"mixed must be at most {most} on a board of {board}, got {config.mixed}")
     trunk, heads = config.channels, config.policy_channels + config.value_channels
     layers: dict[str, tuple[int, ...]] = {"stem": (trunk, shape.observation[0], 3, 3)}
     for block in range(config.blocks):

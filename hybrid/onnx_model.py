@@ -32,8 +32,8 @@ class _Graph:
         self.weights, self.ranges = dict(weights), ranges
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, Array] = {}
-        self.steps: dict[str, tuple[str, str, float]] = {}
-        self.scales: dict[str, float] = {}
+        self.steps: dict[str, tuple[str, str, float]] = {}  # what bytes stand for: names of scale and zero, scale
+        self.scales: dict[str, float] = {}  # of numbers that were bytes
         self.observed: list[str] = []
 
     def constant(self, name: str, array: Array) -> str:
@@ -54,29 +54,29 @@ class _Graph:
             self.observed.append(x)
         if self.ranges is None:
             return x
-        low, high = (pick(self.ranges[name][end] for name in like or (x,)) for end, pick in enumerate((min, max)))
+        ranges = [self.ranges[name] for name in like or (x,)]
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         scale = (high - low) / _ACTIVATION_LEVELS
         scale = scale if scale > _SMALLEST_STEP else 1.0
         step = self.constant(f"{x}.scale", np.array(scale, np.float32))
         zero = self.constant(f"{x}.zero", np.array(round(-low / scale), np.uint8))
-        bytes_ = self.node("QuantizeLinear", f"{x}.u8", x, step, zero)
-        self.steps[bytes_] = (step, zero, scale)
-        return bytes_
+        encoded = self.node("QuantizeLinear", f"{x}.u8", x, step, zero)
+        self.steps[encoded] = (step, zero, scale)
+        return encoded
 
     def decoded(self, x: str) -> str:
         """The numbers that bytes stand for; without ranges `x` itself."""
         if self.ranges is None:
             return x
-        step, zero, scale = self.steps[x]
-        rounded = self.node("DequantizeLinear", f"{x.removesuffix('.u8')}.rounded", x, step, zero)
-        self.scales[rounded] = scale
-        return rounded
+        step, zero, self.scales[f"{x}.rounded"] = self.steps[x]
+        return self.node("DequantizeLinear", f"{x}.rounded", x, step, zero)
 
-    def moved(self, operator: str, output: str, *inputs: str, **attributes: Any) -> str:
+    def moved(self, operator: str, outputs: Sequence[str], *inputs: str, **attributes: Any) -> Sequence[str]:
         """An operator that only moves numbers about, or bytes, which go on to stand for what its first input's do."""
-        if self.ranges is not None:
-            self.steps[output] = self.steps[inputs[0]]
-        return self.node(operator, output, *inputs, **attributes)
+        if inputs[0] in self.steps:
+            self.steps |= dict.fromkeys(outputs, self.steps[inputs[0]])
+        self.nodes.append(helper.make_node(operator, list(inputs), list(outputs), name=outputs[0], **attributes))
+        return outputs
 
     def linear(self, name: str, x: str, output: str) -> str:
         """The linear layer `name`, in 8 bits where `x` is."""
@@ -146,9 +146,7 @@ def build(
     heads = graph.activation(graph.node("Relu", "heads.relu", graph.convolution("heads", trunk)))
     sizes = np.array([config.policy_channels, config.value_channels]) * shape.cells
     flat = graph.node("Flatten", "heads.flat", heads)
-    graph.nodes.append(
-        helper.make_node("Split", [flat, graph.constant("sizes", sizes)], ["policy.flat", "value.flat"], axis=1)
-    )
+    graph.moved("Split", ["policy.flat", "value.flat"], flat, graph.constant("sizes", sizes), axis=1)
     graph.linear("policy", "policy.flat", "logits")
     features = graph.node("Concat", "features", "value.flat", *_pooled(graph, trunk, shape), axis=1)
     hidden = graph.node("Relu", "hidden.relu", graph.linear("hidden", features, "hidden"))
@@ -174,17 +172,15 @@ def _trunk(graph: _Graph, config: NetworkConfig, shape: NetworkShape) -> str:
 def _mixed(graph: _Graph, block: str, inner: str, config: NetworkConfig, shape: NetworkShape) -> str:
     """The inner activations of a block, their first channels mixed; both kinds of channels in the same steps."""
     names = (inner, f"{block}.mixed")
-    here, there = f"{block}.mix.in", f"{block}.mix.rest"
     sizes = graph.constant(f"{block}.mix.sizes", np.array([config.mixed, config.channels - config.mixed]))
-    encoded = graph.encoded(inner, names)
-    graph.nodes.append(helper.make_node("Split", [encoded, sizes], [here, there], axis=1))
-    if graph.ranges is not None:
-        graph.steps[here] = graph.steps[encoded]
-    flat = graph.decoded(graph.moved("Flatten", f"{block}.mix.flat", here))
-    mixed = graph.encoded(graph.node("Relu", names[1], graph.linear(f"{block}.mix", flat, f"{block}.mix")), names)
     board = graph.constant(f"{block}.mix.board", np.array([-1, config.mixed, *shape.observation[1:]]))
-    mixed = graph.moved("Reshape", f"{block}.mix.out", mixed, board)
-    return graph.decoded(graph.moved("Concat", f"{block}.joined", mixed, there, axis=1))
+    parts = (f"{block}.mix.these", f"{block}.mix.others")
+    these, others = graph.moved("Split", parts, graph.encoded(inner, names), sizes, axis=1)
+    (flat,) = graph.moved("Flatten", [f"{block}.mix.flat"], these)
+    mixed = graph.node("Relu", names[1], graph.linear(f"{block}.mix", graph.decoded(flat), f"{block}.mix"))
+    (back,) = graph.moved("Reshape", [f"{block}.mix.back"], graph.encoded(mixed, names), board)
+    (together,) = graph.moved("Concat", [f"{block}.mix.together"], back, others, axis=1)
+    return graph.decoded(together)
 
 
 def _pooled(graph: _Graph, trunk: str, shape: NetworkShape) -> tuple[str, str]:
@@ -192,7 +188,7 @@ def _pooled(graph: _Graph, trunk: str, shape: NetworkShape) -> tuple[str, str]:
     mean = graph.activation(graph.node("GlobalAveragePool", "mean", trunk))
     peak = graph.node("MaxPool", "peak", trunk, kernel_shape=list(shape.observation[1:]))
     # A maximum of bytes is one of them: with the trunk's own steps it is found without leaving 8 bits.
-    peak = graph.activation(peak, like=[trunk.removesuffix(".rounded")])
+    peak = graph.activation(peak, like=[trunk.removesuffix(".u8.rounded")])
     return graph.node("Flatten", "mean.flat", mean), graph.node("Flatten", "peak.flat", peak)
 
 

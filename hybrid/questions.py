@@ -19,10 +19,8 @@ from games.compile import kernel
 from games.kernels import hashed
 from hybrid.evaluate import Judged, averaged, images
 from hybrid.forest import joined
-from hybrid.search_config import LeafImages, SearchConfig
-
-UNLIMITED = 2**40
-"""More simulations or evaluations than any search makes."""
+from hybrid.runtime import Floats
+from hybrid.search_config import UNLIMITED, LeafImages, SearchConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +29,15 @@ class Question:
 
     Attributes:
         positions: `[U + (S - 1) * M]` an image of every leaf, followed by the other images of those judged by a mean.
-        symmetries: `[U]` which image of each leaf stands there first; None where all are judged as they are.
-        meant: `[M]` the leaves that are judged by the mean over their images; the first of these are themselves.
+        leaves: U.
+        symmetries: `[U]` under which symmetry each leaf stands there first; None where all stand there as they are.
+        averaged: `[M]` the leaves that are judged by the mean over their images; these stand there as they are.
     """
 
     positions: Positions
+    leaves: int
     symmetries: npt.NDArray[np.int64] | None
-    meant: npt.NDArray[np.int64]
+    averaged: npt.NDArray[np.int64]
 
 
 class Questions:
@@ -57,7 +57,7 @@ class Questions:
         several = asked and self._images > 1
         self._root = config.symmetric and several and not few
         self._all = self._root and config.leaf_images == LeafImages.ALL
-        self._canonical = several and config.leaf_images == LeafImages.CANONICAL
+        self._hash = _hash_rows() if several and config.leaf_images == LeafImages.CANONICAL else None
         each = self._images if self._all else 1
         self.parallel, self.enough = config.parallel_leaves, UNLIMITED
         if asked and config.max_evaluations > 0:
@@ -67,49 +67,44 @@ class Questions:
 
     def about(self, nodes: npt.NDArray[np.int32], positions: Positions) -> Question:
         """What to ask about the leaves at `nodes` `[U]`, of which 0 is a root."""
-        meant = np.arange(len(nodes)) if self._all else (nodes == 0).nonzero()[0] if self._root else _NONE
+        count, roots = len(nodes), nodes == 0
+        averaged = np.arange(count) if self._all else roots.nonzero()[0] if self._root else _NONE
         symmetries = None
-        if self._canonical and len(nodes) > len(meant):
+        if self._hash is not None and not roots.all():
             every = images(self._game, positions)
-            symmetries = _least(every, self._images)
-            symmetries[meant] = 0
-            positions = every[symmetries * len(nodes) + np.arange(len(nodes))]
-        if len(meant):
-            positions = joined([positions, images(self._game, positions[meant])[len(meant) :]])
-        return Question(positions=positions, symmetries=symmetries, meant=meant)
+            symmetries = np.where(roots, 0, self._least(every))
+            positions = every[symmetries * count + np.arange(count)]
+        if len(averaged):
+            positions = joined([positions, images(self._game, positions[averaged])[len(averaged) :]])
+        return Question(positions=positions, leaves=count, symmetries=symmetries, averaged=averaged)
 
-    def answer(
-        self, question: Question, judged: Judged, count: int
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Of `count` leaves the logits `[U, A]` and values `[U, P]`, and how many evaluations `[U]` each has taken."""
-        (logits, values), meant = judged, question.meant
+    def answer(self, question: Question, judged: Judged) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+        """Of all leaves the logits `[U, A]` and values `[U, P]`, and how many evaluations `[U]` each has taken."""
+        (logits, values), count, these = judged, question.leaves, question.averaged
         evaluations = np.ones(count, np.int64)
-        if len(meant):
-            of_images = (
-                np.concatenate((logits[meant], logits[count:])),
-                np.concatenate((values[meant], values[count:])),
-            )
-            logits[meant], values[meant] = averaged(self._game, of_images)
+        if len(these):
+            every = np.concatenate((logits[these], logits[count:])), np.concatenate((values[these], values[count:]))
+            logits[these], values[these] = averaged(self._game, every)
             logits, values = logits[:count], values[:count]
-            evaluations[meant] = self._images
+            evaluations[these] = self._images
         if question.symmetries is not None:
             # An action's logit stands where its image does.
             logits = np.take_along_axis(logits, self._game.action_symmetries[question.symmetries], axis=1)
         return logits, values, evaluations
 
+    def _least(self, every: Positions) -> npt.NDArray[np.int64]:
+        """Of positions under all symmetries `[S * U]` the symmetry `[U]` whose image has the least hash.
+
+        By bytes instead, positions that share most of their stones would nearly all be turned the same way.
+        """
+        assert self._hash is not None
+        codes = np.empty(len(every), np.uint64)
+        self._hash(np.ascontiguousarray(every).view(np.uint8).reshape(len(every), every.dtype.itemsize), codes)
+        least: npt.NDArray[np.int64] = codes.reshape(self._images, -1).argmin(0)
+        return least
+
 
 _NONE = np.zeros(0, np.int64)
-
-
-def _least(every: Positions, count: int) -> npt.NDArray[np.int64]:
-    """Of positions under each of `count` symmetries `[S * U]` the symmetry `[U]` whose image has the least hash.
-
-    By bytes instead, positions that share most of their stones would nearly all be turned the same way.
-    """
-    codes = np.empty(len(every), np.uint64)
-    _hash_rows()(np.ascontiguousarray(every).view(np.uint8).reshape(len(every), every.dtype.itemsize), codes)
-    least: npt.NDArray[np.int64] = codes.reshape(count, -1).argmin(0)
-    return least
 
 
 @lru_cache(maxsize=1)

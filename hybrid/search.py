@@ -22,8 +22,8 @@ from hybrid.evaluate import Evaluator, Judged, UniformEvaluator
 from hybrid.forest import Forest
 from hybrid.leaves import Leaves, find_positions, reveal
 from hybrid.proving import RootProofs, leaf_prover
-from hybrid.questions import UNLIMITED, Questions
-from hybrid.search_config import SearchConfig
+from hybrid.questions import Questions
+from hybrid.search_config import UNLIMITED, SearchConfig
 from hybrid.search_kernels import NODES, chance_kernels, kernels
 from hybrid.strategy import Strategy, exploration_weights
 from hybrid.tree import Tree
@@ -289,7 +289,7 @@ class Search:
         tree, dial, positions = self.tree, self.config.dial, leaves.positions
         rows, nodes = leaves.rows[leaves.unsolved], leaves.nodes[leaves.unsolved]
         if judged is not None:
-            logits, values, evaluations = self._questions.answer(leaves.question, judged, len(rows))
+            logits, values, evaluations = self._questions.answer(leaves.question, judged)
             np.add.at(self.evaluations, rows, evaluations)
         else:
             logits = np.zeros((len(rows), self.game.num_actions), np.float32)

@@ -8,9 +8,17 @@ from enum import Enum
 from hybrid.dial import Dial
 from hybrid.strategy import Selection, Strategy, Target
 
+UNLIMITED = 2**40
+"""More simulations or evaluations than any search makes."""
+
 
 class LeafImages(Enum):
-    """By which of its images under the game's symmetries a leaf is judged, where it is no new root."""
+    """By which of its images under the game's symmetries a leaf is judged that is no root.
+
+    OWN: as it is.
+    CANONICAL: by one that is the same for all images of a position.
+    ALL: by the mean over them.
+    """
 
     OWN = "own"
     CANONICAL = "canonical"
@@ -54,7 +62,7 @@ class SearchConfig:
         leaf_images: by which of their images all other leaves are judged. `own`: as they are. `canonical`: by one that
             is the same for all images of a position and as good as drawn at random for different ones, so that what
             the network gets wrong of a shape of stones it gets wrong in some leaves and not in all. `all`: by the mean
-            over their images, which takes as many evaluations more and needs `symmetric`.
+            over their images, as many evaluations for each leaf; it needs `symmetric`.
     """
 
     dial: Dial = field(default_factory=Dial)

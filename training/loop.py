@@ -21,7 +21,7 @@ from lightning.fabric import Fabric
 from games import Game
 from hybrid import checkpoint
 from hybrid.checkpoint import Checkpoint, path_of
-from hybrid.network_config import NetworkShape
+from hybrid.network_config import NetworkShape, weight_shapes
 from hybrid.runtime import calibrate
 from training import state, tensorboard
 from training.backends import check_exists
@@ -199,6 +199,7 @@ def _learn(
 
 def _check(game: Game, config: Config) -> None:
     """Raises ValueError for what would be missed only later, by those who play or when the agent is evaluated."""
+    weight_shapes(config.at(config.generations).network, NetworkShape.of(game))
     for device in (config.self_play.device, config.learner.accelerator):
         check_exists(device)
     check_playable(game, config.self_play)

@@ -65,10 +65,12 @@ class TrainingScreen(Observer):
         games = f"{first} games" if first == last else f"{first} to {last} games"
         network, blocks = begin.network, end.network.blocks
         grown = f" ({blocks} blocks from generation {config.later.after + 1} on)" if blocks > network.blocks else ""
+        mixed = f", {network.mixed} of them mixed over the board," if network.mixed else ""
+        sizes = f"{network.blocks} blocks x {network.channels} channels{mixed}{grown}"
         self._console.print(
             f"Training [bold]{escape(game.spec)}[/bold] in [bold]{escape(str(run))}[/bold]: generations "
             f"{generation + 1} to {config.generations} of {games}, {config.workers} workers, network of "
-            f"{network.blocks} blocks x {network.channels} channels{grown}. Ctrl-C stops it, to be resumed later.",
+            f"{sizes}. Ctrl-C stops it, to be resumed later.",
             soft_wrap=True,
         )
         self._console.print("  ".join(name.rjust(width) for name, width in _WIDTHS.items()), style="dim")

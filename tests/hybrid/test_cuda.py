@@ -18,7 +18,7 @@ from hybrid.network import TorchRuntime
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.runtime import Floats
 
-CONFIG = NetworkConfig(blocks=1, channels=8)
+CONFIG = NetworkConfig(blocks=2, channels=8, mixed=3)
 SHAPE = NetworkShape(observation=(2, 3, 3), actions=9, players=2, zero_sum=True)
 
 

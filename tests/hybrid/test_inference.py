@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx.reference import ReferenceEvaluator
@@ -103,9 +105,24 @@ def test_eight_bits_compute_what_their_graph_says(config: NetworkConfig, name: s
         assert error.max() < 0.05 * scale
 
 
+def test_mixed_channels_are_computed_in_eight_bits(tmp_path: Path) -> None:
+    """Not only rounded to them: the layer would take as long as several convolutions."""
+    shape, config = SHAPES["connect_four"], NetworkConfig(blocks=4, channels=24, mixed=5)
+    weights = trained_weights(config, shape)
+    ranges = calibrate(config, shape, weights, random_planes(shape, 100))
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.log_severity_level = 3  # that it fits this machine alone is not news
+    model = build(config, shape, weights, ranges=ranges)
+    onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    kinds = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+    assert kinds.count("QGemm") == 2
+
+
 @pytest.mark.parametrize("name", SHAPES)
-def test_eight_bits_stay_close_to_single_precision(name: str) -> None:
-    shape, config = SHAPES[name], NetworkConfig(blocks=5, channels=64)
+@pytest.mark.parametrize("mixed", [0, 4])
+def test_eight_bits_stay_close_to_single_precision(name: str, mixed: int) -> None:
+    shape, config = SHAPES[name], NetworkConfig(blocks=5, channels=64, mixed=mixed)
     weights, planes = trained_weights(config, shape), random_planes(shape, 200)
     ranges = calibrate(config, shape, weights, random_planes(shape, 200, seed=2))
     exact = OnnxRuntime(config, shape, weights).run(planes)
@@ -129,10 +146,11 @@ def test_a_dead_channel_with_a_bias_keeps_it(gain: float) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float", "int8"])
-def test_openvino_computes_what_onnx_runtime_does(precision: str) -> None:
+@pytest.mark.parametrize("mixed", [0, 8])
+def test_openvino_computes_what_onnx_runtime_does(precision: str, mixed: int) -> None:
     pytest.importorskip("openvino")
     for shape in SHAPES.values():
-        config = NetworkConfig()
+        config = NetworkConfig(mixed=mixed)
         weights, planes = trained_weights(config, shape), random_planes(shape, 33)
         ranges = calibrate(config, shape, weights, planes) if precision == "int8" else None
         tolerance = 1e-4 if precision == "float" else 0.1

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from hybrid.network import Block, Network, load_weights, weights_of
+from hybrid.network import Block, Mix, Network, load_weights, weights_of
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights, weight_shapes
 
 SHAPE = NetworkShape(observation=(2, 3, 4), actions=5, players=3, zero_sum=False)
@@ -52,7 +52,8 @@ def test_mixed_channels_see_the_whole_board_and_are_computed_as_said() -> None:
     mixing = cast("Block", trained.blocks[1])
     before = torch.rand((4, 7, 5, 6)).to(memory_format=torch.channels_last)
     inner = torch.relu(mixing.first(before))
-    weight, bias = (weight.detach().numpy() for weight in (mixing.mix.weight, mixing.mix.bias))
+    mix = cast("Mix", mixing.mix)
+    weight, bias = (weight.detach().numpy() for weight in (mix.weight, mix.bias))
     mixed = np.maximum(inner[:, :3].reshape(4, -1).detach().numpy() @ weight.T + bias, 0.0).reshape(4, 3, 5, 6)
     together = torch.cat((torch.from_numpy(mixed), inner[:, 3:]), 1)
     expected = torch.relu(before + 0.5 * mixing.second(together))
@@ -65,14 +66,14 @@ def test_mixed_channels_see_the_whole_board_and_are_computed_as_said() -> None:
 
 def test_blocks_are_the_identity_at_first() -> None:
     weights = initial_weights(SMALL, SHAPE, np.random.default_rng(1))
-    shallow = NetworkConfig(blocks=0, channels=6, mixed=4, policy_channels=2, value_channels=3, value_hidden=7)
+    shallow = NetworkConfig(blocks=0, channels=6, policy_channels=2, value_channels=3, value_hidden=7)
     without = {name: weights[name] for name in weight_shapes(shallow, SHAPE)}
     planes = torch.from_numpy(np.random.default_rng(2).random((3, 2, 3, 4), np.float32))
-    deep, flat = Network(SMALL, SHAPE, weights), Network(shallow, SHAPE, without)
-    for a, b in zip(deep(planes), flat(planes), strict=True):
-        assert torch.allclose(
-            a, b, rtol=0.0, atol=1e-6
-        )  # how numbers lie in memory decides in which order they are added
+    # The same order in memory, that numbers are added up in the same one.
+    last: Any = {"memory_format": torch.channels_last}
+    deep, flat = Network(SMALL, SHAPE, weights).to(**last), Network(shallow, SHAPE, without).to(**last)
+    for a, b in zip(deep(planes.to(**last)), flat(planes.to(**last)), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_every_parameter_learns_once_the_gates_are_open() -> None:
@@ -124,11 +125,28 @@ def test_foreign_weights_are_refused(change: Callable[[Any], Any], message: str)
 
 @pytest.mark.parametrize(
     "options",
-    [{"blocks": -1}, {"blocks": 257}, {"channels": 0}, {"channels": 2.0}, {"value_hidden": True}, {"mixed": 49}],
+    [
+        {"blocks": -1},
+        {"blocks": 257},
+        {"channels": 0},
+        {"channels": 2.0},
+        {"value_hidden": True},
+        {"mixed": -1},
+        {"mixed": 49},
+    ],
 )
 def test_bad_sizes_are_refused(options: Any) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(options))} must be an integer between"):
         NetworkConfig(**options)
+
+
+def test_mixed_channels_need_a_second_block_and_a_board_that_is_not_too_large() -> None:
+    with pytest.raises(ValueError, match="mixed needs at least 2 blocks, got mixed=8 and blocks=1"):
+        NetworkConfig(blocks=1, mixed=8)
+    shape = NetworkShape(observation=(3, 19, 19), actions=362, players=2, zero_sum=True)
+    assert weight_shapes(NetworkConfig(mixed=11), shape)["blocks.1.mix.weight"] == (3971, 3971)
+    with pytest.raises(ValueError, match="mixed must be at most 11 on a board of 19 x 19, got 12"):
+        weight_shapes(NetworkConfig(mixed=12), shape)
 
 
 @pytest.mark.parametrize(

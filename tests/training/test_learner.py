@@ -16,7 +16,7 @@ from training.config import LearnerConfig, LearnerPrecision
 from training.learner import Learner, Losses, fabric_of, mean_losses, optimise, torch_threads
 from training.replay import Batch
 
-NETWORK = NetworkConfig(blocks=1, channels=8)
+NETWORK = NetworkConfig(blocks=2, channels=8, mixed=2)
 CONFIG = LearnerConfig(batch=8)
 
 
@@ -60,6 +60,14 @@ def test_losses_of_a_blank_network_by_hand() -> None:
     assert target_entropy == pytest.approx(np.log(2) / 2, rel=1e-6)
     assert value == pytest.approx(0.25)
     assert total == pytest.approx(policy + value)
+
+
+def test_muon_moves_the_convolutions_of_the_trunk_and_nothing_else() -> None:
+    made = learner()
+    *_, muon = made.configure_optimizers().param_groups
+    names = {id(weight): name for name, weight in made.network.named_parameters()}
+    kinds = [f"blocks.{block}.{kind}.weight" for block in range(2) for kind in ("first", "second")]
+    assert [names[id(weight)] for weight in muon["params"]] == kinds
 
 
 def test_weight_decides_which_policies_count() -> None:

@@ -33,6 +33,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("game", type=str, help="such as connect_four or connect_four:rows=5")
     parser.add_argument("--blocks", type=NonNegativeInt, default=5, help="residual blocks of the network")
     parser.add_argument("--channels", type=PositiveInt, default=64, help="channels of the network")
+    parser.add_argument(
+        "--mixed", type=NonNegativeInt, default=0, help="channels mixed over the board; see hybrid train"
+    )
     parser.add_argument("--simulations", type=PositiveInt, default=100, help="search budget per move")
     parser.add_argument("--workers", type=NonNegativeInt, default=0, help="processes that play; 0 = one for each core")
     parser.add_argument(
@@ -60,6 +63,7 @@ def run(
     game: str,
     blocks: int,
     channels: int,
+    mixed: int,
     simulations: int,
     workers: int,
     slots: int,
@@ -83,7 +87,8 @@ def run(
     from training.recipes import usable_cores
     from training.selfplay_config import SelfPlayConfig
 
-    rules, network, workers = load(game), NetworkConfig(blocks=blocks, channels=channels), workers or usable_cores()
+    network = NetworkConfig(blocks=blocks, channels=channels, mixed=mixed)
+    rules, workers = load(game), workers or usable_cores()
     play = SelfPlayConfig(
         dial=Dial(simulations=simulations),
         full_fraction=1.0,
@@ -100,6 +105,7 @@ def run(
         "game": game,
         "blocks": blocks,
         "channels": channels,
+        "mixed": mixed,
         "simulations": simulations,
         "precision": precision,
         "backend": config.self_play.backend,
