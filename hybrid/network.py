@@ -69,7 +69,7 @@ class Network(nn.Module):
         channels, heads = config.channels, config.policy_channels + config.value_channels
         with torch.device("meta"):  # draws no random numbers: the weights are given
             self.stem = nn.Conv2d(shape.observation[0], channels, 3, padding=1)
-            mixed = [config.mixed if config.mixes(block) else 0 for block in range(config.blocks)]
+            mixed = map(config.mixes, range(config.blocks))
             self.blocks = nn.Sequential(*(Block(channels, count, shape.cells) for count in mixed))
             self.heads = nn.Conv2d(channels, heads, 1)
             self.policy = nn.Linear(config.policy_channels * shape.cells, shape.actions)

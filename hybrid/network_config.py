@@ -33,9 +33,9 @@ class NetworkConfig:
     Attributes:
         blocks: residual blocks of two 3x3 convolutions each, at most 256.
         channels: F, channels of the trunk, at most 4096.
-        mixed: M, channels inside the second block, the fourth and so on that a linear layer of M * H * W units mixes
-            over the whole board, so that cells far from each other tell on each other without many convolutions
-            between; at most F, and at most 4096 units. 0 = none.
+        mixed: M, channels inside the second block, the fourth and so on that a linear layer of M * H * W units, at most
+            4096, mixes over the whole board, so that cells far from each other tell on each other without many
+            convolutions between; all channels of a network that has fewer. 0 = none.
         policy_channels: channels of the 1x1 convolution before the policy's linear layer.
         value_channels: channels of the 1x1 convolution before the value's hidden layer.
         value_hidden: units of the value's hidden layer.
@@ -51,15 +51,13 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             size, lowest = getattr(self, field.name), int(field.name not in ("blocks", "mixed"))
-            highest = {"blocks": 256, "mixed": self.channels}.get(field.name, _MOST_UNITS)
+            highest = 256 if field.name == "blocks" else _MOST_UNITS
             if type(size) is not int or not lowest <= size <= highest:
                 raise ValueError(f"{field.name} must be an integer between {lowest} and {highest}, got {size!r}")
-        if self.mixed and self.blocks < 2:
-            raise ValueError(f"mixed needs at least 2 blocks, got mixed={self.mixed} and blocks={self.blocks}")
 
-    def mixes(self, block: int) -> bool:
-        """Whether a block, counted from 0, mixes channels over the board."""
-        return self.mixed > 0 and block % 2 == 1
+    def mixes(self, block: int) -> int:
+        """How many channels a block, counted from 0, mixes over the board."""
+        return min(self.mixed, self.channels) if block % 2 else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +110,8 @@ def weight_shapes(config: NetworkConfig, shape: NetworkShape) -> dict[str, tuple
 
     Raises ValueError where the mixed channels of a board are too many.
     """
-    if config.mixed * shape.cells > _MOST_UNITS:
+    units = shape.cells * max(map(config.mixes, range(config.blocks)), default=0)
+    if units > _MOST_UNITS:
         board, most = " x ".join(map(str, shape.observation[1:])), _MOST_UNITS // shape.cells
         raise ValueError(f"mixed must be at most {most} on a board of {board}, got {config.mixed}")
     trunk, heads = config.channels, config.policy_channels + config.value_channels
@@ -120,7 +119,7 @@ def weight_shapes(config: NetworkConfig, shape: NetworkShape) -> dict[str, tuple
     for block in range(config.blocks):
         layers[f"blocks.{block}.first"] = (trunk, trunk, 3, 3)
         if config.mixes(block):
-            layers[f"blocks.{block}.mix"] = (config.mixed * shape.cells, config.mixed * shape.cells)
+            layers[f"blocks.{block}.mix"] = (units, units)
         layers[f"blocks.{block}.second"] = (trunk, trunk, 3, 3)
     layers["heads"] = (heads, trunk, 1, 1)
     layers["policy"] = (shape.actions, config.policy_channels * shape.cells)

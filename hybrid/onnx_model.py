@@ -163,17 +163,18 @@ def _trunk(graph: _Graph, config: NetworkConfig, shape: NetworkShape) -> str:
     for index in range(config.blocks):
         block = f"blocks.{index}"
         inner = graph.node("Relu", f"{block}.inner", graph.convolution(f"{block}.first", x))
-        inner = _mixed(graph, block, inner, config, shape) if config.mixes(index) else graph.activation(inner)
+        counts = (count := config.mixes(index), config.channels - count)
+        inner = _mixed(graph, block, inner, counts, shape) if count else graph.activation(inner)
         inner = graph.activation(graph.convolution(f"{block}.second", inner, graph.weights[f"{block}.gain"]))
         x = graph.activation(graph.node("Relu", f"{block}.relu", graph.node("Add", block, x, inner)))
     return x
 
 
-def _mixed(graph: _Graph, block: str, inner: str, config: NetworkConfig, shape: NetworkShape) -> str:
-    """The inner activations of a block, their first channels mixed; both kinds of channels in the same steps."""
+def _mixed(graph: _Graph, block: str, inner: str, counts: tuple[int, int], shape: NetworkShape) -> str:
+    """The inner activations of a block, of whose channels so many are mixed and so many stay, all in the same steps."""
     names = (inner, f"{block}.mixed")
-    sizes = graph.constant(f"{block}.mix.sizes", np.array([config.mixed, config.channels - config.mixed]))
-    board = graph.constant(f"{block}.mix.board", np.array([-1, config.mixed, *shape.observation[1:]]))
+    sizes = graph.constant(f"{block}.mix.sizes", np.array(counts))
+    board = graph.constant(f"{block}.mix.board", np.array([-1, counts[0], *shape.observation[1:]]))
     parts = (f"{block}.mix.these", f"{block}.mix.others")
     these, others = graph.moved("Split", parts, graph.encoded(inner, names), sizes, axis=1)
     (flat,) = graph.moved("Flatten", [f"{block}.mix.flat"], these)

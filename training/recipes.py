@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import types
 import typing
@@ -14,6 +15,9 @@ from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
 from training.config import MOST_WORKERS, Config, EvaluationConfig, LaterConfig, LearnerConfig, ReplayConfig
 from training.selfplay_config import SelfPlayConfig
+
+_MIXED_CELLS = 64
+"""The largest board on which networks mix channels by default: beyond, the layer would be what takes the time."""
 
 
 def quick(game: Game) -> Config:
@@ -33,6 +37,8 @@ def standard(game: Game) -> Config:
     )
     return replace(
         config,
+        # What happens in one corner may decide what is right in another, which convolutions learn late.
+        network=NetworkConfig(mixed=8 if math.prod(game.observation_shape[1:]) <= _MIXED_CELLS else 0),
         # What is hardest to play lies near the usual start of the game, which more games should pass through.
         self_play=replace(config.self_play, opening_fraction=0.8),
         # So many games need not be learned from as often.

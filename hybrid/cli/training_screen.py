@@ -65,7 +65,7 @@ class TrainingScreen(Observer):
         games = f"{first} games" if first == last else f"{first} to {last} games"
         network, blocks = begin.network, end.network.blocks
         grown = f" ({blocks} blocks from generation {config.later.after + 1} on)" if blocks > network.blocks else ""
-        mixed = f", {network.mixed} of them mixed over the board," if network.mixed else ""
+        mixed = f", {network.mixes(1)} of them mixed over the board" if network.mixes(1) else ""
         sizes = f"{network.blocks} blocks x {network.channels} channels{mixed}{grown}"
         self._console.print(
             f"Training [bold]{escape(game.spec)}[/bold] in [bold]{escape(str(run))}[/bold]: generations "

@@ -32,7 +32,7 @@ CONFIGS = [
     NetworkConfig(blocks=0, channels=1, policy_channels=1, value_channels=1, value_hidden=1),
     NetworkConfig(blocks=3, channels=17, policy_channels=3, value_channels=5, value_hidden=9),
     NetworkConfig(blocks=4, channels=24, mixed=5),
-    NetworkConfig(blocks=2, channels=6, mixed=6),
+    NetworkConfig(blocks=2, channels=6, mixed=8),
 ]
 
 

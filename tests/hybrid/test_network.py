@@ -132,7 +132,6 @@ def test_foreign_weights_are_refused(change: Callable[[Any], Any], message: str)
         {"channels": 2.0},
         {"value_hidden": True},
         {"mixed": -1},
-        {"mixed": 49},
     ],
 )
 def test_bad_sizes_are_refused(options: Any) -> None:
@@ -140,11 +139,12 @@ def test_bad_sizes_are_refused(options: Any) -> None:
         NetworkConfig(**options)
 
 
-def test_mixed_channels_need_a_second_block_and_a_board_that_is_not_too_large() -> None:
-    with pytest.raises(ValueError, match="mixed needs at least 2 blocks, got mixed=8 and blocks=1"):
-        NetworkConfig(blocks=1, mixed=8)
+def test_as_many_channels_are_mixed_as_there_are_and_as_fit_the_board() -> None:
+    assert [NetworkConfig(blocks=4, mixed=8).mixes(block) for block in range(4)] == [0, 8, 0, 8]
+    assert NetworkConfig(channels=6, mixed=8).mixes(1) == 6
     shape = NetworkShape(observation=(3, 19, 19), actions=362, players=2, zero_sum=True)
     assert weight_shapes(NetworkConfig(mixed=11), shape)["blocks.1.mix.weight"] == (3971, 3971)
+    assert "blocks.0.mix.weight" not in weight_shapes(NetworkConfig(blocks=1, mixed=48), shape)
     with pytest.raises(ValueError, match="mixed must be at most 11 on a board of 19 x 19, got 12"):
         weight_shapes(NetworkConfig(mixed=12), shape)
 

@@ -42,6 +42,16 @@ def test_longer_recipes_begin_with_longer_openings_up_to_a_limit() -> None:
     assert all(plies[name, "connect_four"] == 12 and plies[name, "othello"] == 15 for name in ("standard", "strong"))
 
 
+def test_longer_recipes_mix_channels_where_the_board_is_small() -> None:
+    mixed = {
+        (name, spec): recipe(name, games.load(spec)).network.mixed
+        for name in RECIPES
+        for spec in ("connect_four", "othello", "go:size=9")
+    }
+    assert [mixed[name, "connect_four"] for name in RECIPES] == [0, 8, 8]
+    assert [mixed["standard", spec] for spec in ("othello", "go:size=9")] == [8, 0]
+
+
 def test_larger_recipes_prove_more_where_a_game_has_proofs() -> None:
     proofs = {
         (name, spec): (config.prove_nodes, config.hindsight_nodes)
