@@ -17,7 +17,7 @@ from training.config import MOST_WORKERS, Config, EvaluationConfig, LaterConfig,
 from training.selfplay_config import SelfPlayConfig
 
 _MIXED_CELLS = 64
-"""The largest board on which networks mix channels by default: beyond, the layer would be what takes the time."""
+"""The largest board on which networks mix channels by default: the layer grows with the square of the cells."""
 
 
 def quick(game: Game) -> Config:
