@@ -136,7 +136,10 @@ class LaterConfig:
         simulations: the budgets of moves by the network, as a multiple of the last before.
         games: games per generation, as a multiple of those before.
         hindsight_nodes: positions that alpha-beta may visit after a game, as a multiple of those before.
+        endgame_plies: plies after which a move has a small budget, see `SelfPlayConfig`; 0 = as before.
         samples_per_position: how often a position is drawn for learning, as a multiple of what it was.
+        recent: share of the replay that is learned from, as a multiple of what it was: the fewer games there are, the
+            longer would those from before the change be learned from.
         rate: both learning rates, as a share of the first ones; at least `final_share`. They fall along a cosine before
             the change and again after it, each time to the same last rates.
     """
@@ -146,13 +149,15 @@ class LaterConfig:
     simulations: float = 1.0
     games: float = 1.0
     hindsight_nodes: float = 1.0
+    endgame_plies: int = 0
     samples_per_position: float = 1.0
+    recent: float = 1.0
     rate: float = 1.0
 
     def __post_init__(self) -> None:
-        at_least(self, 0, "after", "blocks")
-        above_zero(self, "simulations", "games", "hindsight_nodes", "samples_per_position", "rate")
-        at_most_one(self, "rate")
+        at_least(self, 0, "after", "blocks", "endgame_plies")
+        above_zero(self, "simulations", "games", "hindsight_nodes", "samples_per_position", "recent", "rate")
+        at_most_one(self, "recent", "rate")
         changes = [field.name for field in dataclasses.fields(self) if getattr(self, field.name) != field.default]
         if not self.after and changes:
             raise ValueError(f"after must be at least 1 where {', '.join(changes)} are to change, got 0")
@@ -243,11 +248,13 @@ class Config:
             growth=1.0,
             direct_generations=max(0, direct - later.after),
             hindsight_nodes=max(min(nodes, 1), round(later.hindsight_nodes * nodes)),
+            endgame_plies=later.endgame_plies or self.self_play.endgame_plies,
         )
         changed = replace(
             self,
             network=replace(self.network, blocks=self.network.blocks + later.blocks),
             self_play=playing,
+            replay=replace(self.replay, recent=later.recent * self.replay.recent),
             learner=replace(
                 learner,
                 learning_rate=later.rate * learner.learning_rate,

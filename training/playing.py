@@ -21,6 +21,8 @@ from training.resignation import Resignation, Verdict
 from training.seeds import Purpose, generator
 from training.selfplay_config import SelfPlayConfig
 
+_LENGTHS_SHARE = 0.1
+"""Share of hindsight's nodes with which lengths are sought: where these resist, outcomes are sought with all."""
 _REDRAWN = 20
 """How often other plies are drawn for an opening whose outcome is proven."""
 
@@ -100,8 +102,11 @@ class Playing:
 
     def draw(self) -> None:
         """Draw the next search's budget and seeds."""
-        self.full = bool(self._rng.random() < self._config.full_fraction)
-        self.budget = self._config.dial.simulations if self.full else self._config.fast_simulations
+        config = self._config
+        self.full = bool(self._rng.random() < config.full_fraction)
+        self.budget = config.dial.simulations if self.full else config.fast_simulations
+        if 0 < config.endgame_plies <= self.position["ply"][0]:
+            self.budget = min(self.budget, config.endgame_simulations)
         self.search_seed, self.noise_seed = self._rng.integers(2**64, size=2, dtype=np.uint64)
 
     def choose(self, weights: npt.NDArray[np.float64], best: int) -> int:
@@ -173,18 +178,21 @@ class Playing:
         What was played after the earliest proven position no longer matters: its value is the outcome of all before.
         """
         assert self._provers is not None
-        first = self._prove_back(samples, len(samples), self._provers.lengths, _learn_best)
-        first = self._prove_back(samples, first, self._provers.outcomes, _learn_kept)
+        provers, nodes = self._provers, self._config.hindsight_nodes
+        first = self._prove_back(samples, len(samples), provers.lengths, lengths_nodes(self._config), _learn_best)
+        first = self._prove_back(samples, first, provers.outcomes, nodes, _learn_kept)
         if first < len(samples):
             samples["outcome"][first:] = samples["value"][first:]
             samples["outcome"][:first] = samples["value"][first]
 
-    def _prove_back(self, samples: Samples, end: int, prover: Prover, learn: Callable[[Samples, Proof], None]) -> int:
+    def _prove_back(
+        self, samples: Samples, end: int, prover: Prover, nodes: int, learn: Callable[[Samples, Proof], None]
+    ) -> int:
         """Prove the samples before `end` one by one and let `learn` change them; the first of those proven."""
         first = end
         while first:
             sample = samples[first - 1 : first]
-            proof = prover.prove(sample["position"].copy(), self._config.hindsight_nodes, keep=first < end)
+            proof = prover.prove(sample["position"].copy(), nodes, keep=first < end)
             if proof is None:
                 break
             first -= 1
@@ -202,6 +210,11 @@ class Playing:
         sample["weight"], sample["generation"] = weight, self._generation
         self._samples.append(sample)
         self._proven.append(proven)
+
+
+def lengths_nodes(config: SelfPlayConfig) -> int:
+    """The most positions that alpha-beta may visit in hindsight to tell fastest wins and slowest losses."""
+    return min(config.hindsight_nodes, max(config.prove_nodes, round(_LENGTHS_SHARE * config.hindsight_nodes)))
 
 
 def _learn_best(sample: Samples, proof: Proof) -> None:

@@ -21,8 +21,11 @@ from hybrid.prover import Prover
 from hybrid.proving import require_provable
 from hybrid.search import Search, SearchConfig
 from hybrid.strategy import Strategy, Target
-from training.playing import PlayedGame, Playing, Provers
+from training.playing import PlayedGame, Playing, Provers, lengths_nodes
 from training.selfplay_config import SelfPlayConfig
+
+_TABLE_BITS = 22
+"""The most of a prover's table: 64 MB."""
 
 
 def play_games(
@@ -151,12 +154,17 @@ class _Table:
 
 
 def _provers(game: Game, config: SelfPlayConfig) -> Provers | None:
-    """What proves positions, each with a table of two to four entries for a node of the largest proof, up to 16 MB."""
+    """What proves positions, each with a table of two to four entries for a node of its largest proof, up to 64 MB."""
     if not config.prove_nodes:
         return None
-    bits = min(max(config.prove_nodes, config.hindsight_nodes, config.opening_nodes).bit_length() + 1, 20)
-    lengths, outcomes = (Prover(game, table_bits=bits, distance=told) for told in (True, False))
-    return Provers(lengths=lengths, outcomes=outcomes)
+
+    def prover(*nodes: int, distance: bool) -> Prover:
+        return Prover(game, table_bits=min(max(nodes).bit_length() + 1, _TABLE_BITS), distance=distance)
+
+    return Provers(
+        lengths=prover(config.prove_nodes, lengths_nodes(config), distance=True),
+        outcomes=prover(config.hindsight_nodes, config.opening_nodes, distance=False),
+    )
 
 
 def _search_config(config: SelfPlayConfig) -> SearchConfig:

@@ -27,6 +27,10 @@ class SelfPlayConfig:
         full_fraction: share of moves searched with the full budget, with root noise, whose policy is learned
             (playout-cap randomisation; Wu 2019, section 3.1).
         fast_simulations: the budget of the other moves, whose policy is not learned.
+        endgame_plies: plies after which a move has no more than `endgame_simulations`; 0 = never. Where proofs in
+            hindsight reach back to them, what is played there hardly matters: values come from the proofs, and of what
+            a small search prefers only the moves that keep them are learned.
+        endgame_simulations: the budget of those moves.
         c_puct: exploration constant of the search.
         games: games per generation.
         slots: games that one worker plays side by side; on the CPU no result depends on it. 0 = as many as are fastest,
@@ -44,9 +48,10 @@ class SelfPlayConfig:
         prove_nodes: positions that alpha-beta may visit before a move to prove its value. Proven positions are not
             searched but learned exactly. For two-player zero-sum games without chance; 0 = no proofs.
         hindsight_nodes: positions that alpha-beta may visit after a game for every position of it, from the last
-            backwards to the first that resists; from there on, outcomes alone are proven with as many, to the first
-            that resists that too. These are learned exactly, and the outcome of earlier ones is what the earliest proof
-            says; 0 = what was played counts. As `prove_nodes`, which it needs.
+            backwards to the first that resists. Lengths are told by a tenth of them, or by `prove_nodes` if these are
+            more, to the first position that resists; from there on outcomes alone, which is easier, by all. Proven
+            positions are learned exactly, and the outcome of earlier ones is what the earliest proof says; 0 = what was
+            played counts. As `prove_nodes`, which it needs.
         resign_threshold: the player to move gives up where the search's value and that of its best move are below this;
             -1 = nobody does. For two-player zero-sum games.
         resign_played_out: share of games that are played to their end all the same, to measure how many would have been
@@ -72,6 +77,8 @@ class SelfPlayConfig:
     target: PolicyTarget = "visits"
     full_fraction: float = 0.25
     fast_simulations: int = 24
+    endgame_plies: int = 0
+    endgame_simulations: int = 24
     c_puct: float = 1.5
     games: int = 128
     slots: int = 32
@@ -102,9 +109,9 @@ class SelfPlayConfig:
             )
         if self.dial.seconds is not None:
             raise ValueError(f"dial must be given in simulations in self-play, got {self.dial.seconds} s: seconds vary")
-        at_least(self, 1, "fast_simulations", "games", "direct_simulations", "growth")
+        at_least(self, 1, "fast_simulations", "endgame_simulations", "games", "direct_simulations", "growth")
         at_least(self, 0, "slots", "leaf_nodes", "prove_nodes", "hindsight_nodes", "direct_generations")
-        at_least(self, 0, "temperature_plies", "opening_plies", "opening_nodes", "cache_megabytes")
+        at_least(self, 0, "endgame_plies", "temperature_plies", "opening_plies", "opening_nodes", "cache_megabytes")
         for name in ("opening_nodes", "hindsight_nodes"):
             if getattr(self, name) and not self.prove_nodes:
                 raise ValueError(f"{name} needs prove_nodes, got {getattr(self, name)} and no proofs")

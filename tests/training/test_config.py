@@ -89,7 +89,15 @@ def test_budgets_grow_while_generations_cost_the_same() -> None:
 
 def test_a_long_run_changes_once_and_its_rates_start_anew() -> None:
     later = LaterConfig(
-        after=3, blocks=2, simulations=3, games=0.5, hindsight_nodes=4, samples_per_position=2, rate=0.4
+        after=3,
+        blocks=2,
+        simulations=3,
+        games=0.5,
+        hindsight_nodes=4,
+        endgame_plies=12,
+        samples_per_position=2,
+        recent=0.5,
+        rate=0.4,
     )
     playing = SelfPlayConfig(dial=Dial(simulations=64), games=256, growth=2.0, prove_nodes=9, hindsight_nodes=25)
     learner = LearnerConfig(learning_rate=0.01, kernel_learning_rate=0.1, final_share=0.05)
@@ -99,7 +107,9 @@ def test_a_long_run_changes_once_and_its_rates_start_anew() -> None:
     assert [age.self_play.dial.simulations for age in ages] == [64, 91, 128, 384, 384]
     assert [age.self_play.games for age in ages] == [256, 181, 128, 64, 64]
     assert [age.self_play.hindsight_nodes for age in ages] == [25, 25, 25, 100, 100]
+    assert [age.self_play.endgame_plies for age in ages] == [0, 0, 0, 12, 12]
     assert [age.replay.samples_per_position for age in ages[::4]] == [4, 16]
+    assert [age.replay.drawn(300_000) for age in ages[::4]] == [100_000, 50_000]
     assert [config.progress(generation) for generation in range(1, 6)] == [0, 0.5, 1, 0, 1]
     rates = [age.learner for age in ages]
     assert [rate.learning_rate for rate in rates] == pytest.approx([0.01] * 3 + [0.004] * 2)

@@ -70,10 +70,10 @@ def outcome(run: Path) -> dict[str, bytes]:
 
 
 def scalars(run: Path, tag: str) -> list[tuple[int, float]]:
-    """What TensorBoard shows."""
+    """What TensorBoard shows, by steps: files begun within one second are not always read in their order."""
     events = EventAccumulator(str(run / "events"))
     events.Reload()
-    return [(event.step, event.value) for event in events.Scalars(tag)]
+    return sorted((event.step, event.value) for event in events.Scalars(tag))
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from hybrid.evaluate import Judged
 from hybrid.prover import Prover
 from hybrid.runtime import Floats
 from hybrid.solve import ExhaustiveSolver
-from training.playing import PlayedGame, Provers, opening
+from training.playing import PlayedGame, Provers, lengths_nodes, opening
 from training.selfplay import play_games
 from training.selfplay_config import SelfPlayConfig
 
@@ -176,6 +176,16 @@ def test_cost_is_what_the_budget_says() -> None:
         assert one.proven < 0.5
 
 
+@pytest.mark.parametrize(("simulations", "spent"), [(5, 5), (100, 24)])
+def test_budgets_of_the_endgame_are_small(simulations: int, spent: int) -> None:
+    """So many plies after the start searches are small, but no larger than they would be, and learned all the same."""
+    result = played(games=8, opening_fraction=0.0, full_fraction=1.0, endgame_plies=9, endgame_simulations=simulations)
+    for one in result:
+        budgets = np.where(one.samples["position"]["ply"] < 9, 24, spent)
+        assert budgets.sum() * (1 - one.proven) - 24 <= one.simulations <= budgets.sum()
+        assert (one.samples["weight"] == 1.0).all()
+
+
 def test_targets_where_a_win_is_proven() -> None:
     """Tic-tac-toe: a mover with two in a row and the third square free can only be taught to win."""
     game = games.load("tic_tac_toe")
@@ -318,6 +328,11 @@ def test_hindsight_learns_what_proofs_say_of_the_moves_before() -> None:
         assert (one.samples["outcome"][: earliest + 1] == one.samples["value"][earliest]).all()
         assert (one.samples["outcome"][earliest:] == one.samples["value"][earliest:]).all()
     assert fingerprint(played(name, prove_nodes=30, hindsight_nodes=3000, slots=3)) == fingerprint(result)
+
+
+@pytest.mark.parametrize(("before", "after", "lengths"), [(3000, 100_000, 10_000), (3000, 20_000, 3000), (30, 9, 9)])
+def test_lengths_are_sought_with_a_share_of_the_nodes(before: int, after: int, lengths: int) -> None:
+    assert lengths_nodes(SelfPlayConfig(prove_nodes=before, hindsight_nodes=after)) == lengths
 
 
 def test_proofs_are_refused_where_there_are_none() -> None:
