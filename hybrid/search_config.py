@@ -16,12 +16,10 @@ class LeafImages(Enum):
     """By which of its images under the game's symmetries a leaf is judged that is no root.
 
     OWN: as it is.
-    CANONICAL: by one that is the same for all images of a position.
     ALL: by the mean over them.
     """
 
     OWN = "own"
-    CANONICAL = "canonical"
     ALL = "all"
 
 
@@ -59,10 +57,8 @@ class SearchConfig:
             length where that is told, and a won one is not searched at all. 0 = no proofs. For the same games.
         symmetric: whether a root is judged by the mean over its images under the game's symmetries, an evaluation each;
             not one that was a leaf before.
-        leaf_images: by which of their images all other leaves are judged. `own`: as they are. `canonical`: by one that
-            is the same for all images of a position and as good as drawn at random for different ones, so that what
-            the network gets wrong of a shape of stones it gets wrong in some leaves and not in all. `all`: by the mean
-            over their images, as many evaluations for each leaf; it needs `symmetric`.
+        leaf_images: by which of their images all other leaves are judged. `own`: as they are. `all`: by the mean over
+            their images, as many evaluations for each leaf; it needs `symmetric`.
     """
 
     dial: Dial = field(default_factory=Dial)

@@ -73,7 +73,7 @@ def make(
         temperature: draw the moves of the network alone from softmax(logits / temperature); 0 = play the best.
         symmetric: judge the position to move in by the network's mean over its images under the game's symmetries, an
             evaluation each; see `SearchConfig`.
-        leaf_images: `own`, `canonical` or `all`: by which of its images any other leaf is judged; see `SearchConfig`.
+        leaf_images: `own` or `all`: by which of its images any other leaf is judged; see `SearchConfig`.
         leaf_nodes: see `SearchConfig`; by default 30 where a network is consulted and the game tells forced moves, as
             Connect Four does, else 0.
         root_nodes: as above; by default 150 for each simulation or evaluation of the budget, or 1,000 for each

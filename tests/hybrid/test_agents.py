@@ -143,7 +143,7 @@ def test_a_run_proves_as_its_spec_says(run: Path, query: str, leaf: int, root: i
         ("?precision=int8", "precision int8 needs a checkpoint calibrated for it"),
         ("?symmetric=perhaps", "symmetric.*'perhaps'"),
         ("?symmetric=false&leaf_images=all", "leaf_images=all needs symmetric"),
-        ("?leaf_images=both", "leaf_images.* must be one of own, canonical, all, got 'both'"),
+        ("?leaf_images=both", "leaf_images.* must be one of own, all, got 'both'"),
         ("?simulations=64&time=20ms", "one budget, got simulations=64 and time=20ms"),
         ("?evaluations=20&simulations=0", "one budget, got simulations=0 and evaluations=20"),
         ("?evaluations=0", "evaluations must be at least 1, got 0"),

@@ -34,7 +34,6 @@ QUERIES = (
     "simulations=16&parallel_leaves=4",
     "evaluations=9",
     "simulations=9&leaf_images=all",
-    "simulations=9&leaf_images=canonical",
     "simulations=0&temperature=1.5",
     "dial=0&time=1ms",
 )

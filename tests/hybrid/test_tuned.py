@@ -206,7 +206,7 @@ def test_a_budget_of_evaluations_is_kept_exactly(run: Path) -> None:
 
 
 @pytest.mark.parametrize("parallel", [2, 4, 8, 40])
-@pytest.mark.parametrize("options", ["", "&leaf_images=all", "&leaf_images=canonical"])
+@pytest.mark.parametrize("options", ["", "&leaf_images=all"])
 @pytest.mark.parametrize("evaluations", [1, 5, 9, 30])
 def test_leaves_of_one_round_keep_a_budget_of_evaluations(
     run: Path, parallel: int, options: str, evaluations: int
