@@ -21,8 +21,9 @@ from training.resignation import Resignation, Verdict
 from training.seeds import Purpose, generator
 from training.selfplay_config import SelfPlayConfig
 
-_LENGTHS_SHARE = 0.1
-"""Share of hindsight's nodes with which lengths are sought: where these resist, outcomes are sought with all."""
+_LENGTHS_SHARE, _LENGTHS_LEAST = 0.1, 30_000
+"""Share of hindsight's nodes with which lengths are sought, and how many are sought with at least if there are as many:
+where these do not tell, outcomes are sought with all."""
 _REDRAWN = 20
 """How often other plies are drawn for an opening whose outcome is proven."""
 
@@ -214,7 +215,8 @@ class Playing:
 
 def lengths_nodes(config: SelfPlayConfig) -> int:
     """The most positions that alpha-beta may visit in hindsight to tell fastest wins and slowest losses."""
-    return min(config.hindsight_nodes, max(config.prove_nodes, round(_LENGTHS_SHARE * config.hindsight_nodes)))
+    nodes = config.hindsight_nodes
+    return min(nodes, max(config.prove_nodes, _LENGTHS_LEAST, round(_LENGTHS_SHARE * nodes)))
 
 
 def _learn_best(sample: Samples, proof: Proof) -> None:

@@ -48,10 +48,10 @@ class SelfPlayConfig:
         prove_nodes: positions that alpha-beta may visit before a move to prove its value. Proven positions are not
             searched but learned exactly. For two-player zero-sum games without chance; 0 = no proofs.
         hindsight_nodes: positions that alpha-beta may visit after a game for every position of it, from the last
-            backwards to the first that resists. Lengths are told by a tenth of them, or by `prove_nodes` if these are
-            more, to the first position that resists; from there on outcomes alone, which is easier, by all. Proven
-            positions are learned exactly, and the outcome of earlier ones is what the earliest proof says; 0 = what was
-            played counts. As `prove_nodes`, which it needs.
+            backwards to the first that resists. Lengths are told by a tenth of them, but by 30,000 at least, to the
+            first position that resists; from there on outcomes alone, which is easier, by all. Proven positions are
+            learned exactly, and the outcome of earlier ones is what the earliest proof says; 0 = what was played
+            counts. As `prove_nodes`, which it needs.
         resign_threshold: the player to move gives up where the search's value and that of its best move are below this;
             -1 = nobody does. For two-player zero-sum games.
         resign_played_out: share of games that are played to their end all the same, to measure how many would have been
