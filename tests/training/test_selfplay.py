@@ -14,7 +14,7 @@ import games
 from games import Game, Positions
 from hybrid.dial import Dial
 from hybrid.evaluate import Judged
-from hybrid.prover import Prover
+from hybrid.prover import Proof, Prover
 from hybrid.runtime import Floats
 from hybrid.solve import ExhaustiveSolver
 from training.playing import PlayedGame, Provers, lengths_nodes, opening
@@ -336,6 +336,28 @@ def test_hindsight_learns_what_proofs_say_of_the_moves_before() -> None:
 )
 def test_lengths_are_sought_with_a_share_of_the_nodes(before: int, after: int, lengths: int) -> None:
     assert lengths_nodes(SelfPlayConfig(prove_nodes=before, hindsight_nodes=after)) == lengths
+
+
+def test_where_few_nodes_do_not_tell_lengths_outcomes_are_proven_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "connect_four:rows=4,columns=5"
+    short = played(name, prove_nodes=30, hindsight_nodes=300)
+    asked: dict[bool, set[int]] = {True: set(), False: set()}
+
+    class Counting(Prover):
+        def __init__(self, game: Game, *, distance: bool = True, **options: Any) -> None:
+            super().__init__(game, distance=distance, **options)
+            self._distance = distance
+
+        def prove(self, position: Positions, nodes: int, *, keep: bool = False) -> Proof | None:
+            asked[self._distance].add(nodes)
+            return super().prove(position, nodes, keep=keep)
+
+    monkeypatch.setattr("training.selfplay.Prover", Counting)
+    monkeypatch.setattr("training.playing._LENGTHS_LEAST", 10)
+    far = played(name, prove_nodes=30, hindsight_nodes=3000)
+    assert asked == {True: {30, 300}, False: {3000}}
+    assert all(one.proven >= before.proven for one, before in zip(far, short, strict=True))
+    assert np.mean([one.proven for one in far]) > np.mean([one.proven for one in short]) + 0.05
 
 
 def test_proofs_are_refused_where_there_are_none() -> None:
