@@ -58,7 +58,9 @@ class LearnerConfig:
         learning_rate: of AdamW at the start.
         final_share: of both rates, reached at the last generation along a cosine, and at the last before a change
             (`later`).
-        weight_decay: on matrices and kernels.
+        weight_decay: of AdamW, on matrices and kernels.
+        kernel_weight_decay: of Muon. As it moves kernels by equal steps, however large they have become, what they lose
+            decides how large that is, and with it how much of them a step is.
         clip: largest norm of the gradient.
         ema_decay: decay per step of the weight average that plays; it forgets faster during the first steps.
         outcome_weight: the value's target is this share of the game's outcome and the rest of the search's value.
@@ -77,6 +79,7 @@ class LearnerConfig:
     learning_rate: float = 2e-3
     final_share: float = 0.05
     weight_decay: float = 1e-4
+    kernel_weight_decay: float = 3e-3
     clip: float = 1.0
     ema_decay: float = 0.995
     outcome_weight: float = 0.5
@@ -89,7 +92,7 @@ class LearnerConfig:
         one_of(self, "accelerator", Accelerator)
         one_of(self, "precision", LearnerPrecision)
         at_least(self, 1, "batch", "threads")
-        at_least(self, 0, "weight_decay", "ema_decay", "outcome_weight")
+        at_least(self, 0, "weight_decay", "kernel_weight_decay", "ema_decay", "outcome_weight")
         one_of(self, "optimizer", OptimizerName)
         above_zero(self, "kernel_learning_rate", "learning_rate", "final_share", "clip", "value_weight")
         at_most_one(self, "kernel_learning_rate", "learning_rate", "final_share", "outcome_weight")

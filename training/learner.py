@@ -27,6 +27,10 @@ from training.config import Config, LearnerConfig
 from training.muon import Muon
 from training.replay import Batch
 
+_GAIN_SHARE = 0.05
+"""Of AdamW's rate, for the blocks' gains. They settle at some thousandths, for the kernels that they scale grow. A step
+at the whole rate is as long: it would set a block's output at random, and a network may die of that."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Losses:
@@ -98,15 +102,20 @@ class Learner(LightningModule):
         return torch.stack((policy + self._config.value_weight * value, policy, value, entropy, target_entropy))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Muon on the trunk's convolutions, or AdamW on all; vectors and scalars (biases, gains) are not decayed."""
+        """Muon on the trunk's convolutions, or AdamW on all; vectors and scalars (biases, gains) are not decayed.
+
+        A group's `share` is what it has of its optimizer's learning rate.
+        """
         config, named = self._config, dict(self.network.named_parameters())
         kernels = [p for name, p in named.items() if name.startswith("blocks.") and p.ndim == 4]
         trunk = {id(p) for p in kernels} if config.optimizer == "muon" else set()
         others = [p for p in named.values() if id(p) not in trunk]
-        groups = [
-            {"params": [p for p in others if p.ndim > 1], "weight_decay": config.weight_decay},
-            {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in others if p.ndim > 1], "weight_decay": config.weight_decay, "share": 1.0},
+            {"params": [p for p in others if p.ndim == 1], "weight_decay": 0.0, "share": 1.0},
         ]
+        if gains := [p for p in others if p.ndim == 0]:
+            groups.append({"params": gains, "weight_decay": 0.0, "share": _GAIN_SHARE})
         if not trunk:
             return torch.optim.AdamW(groups, lr=config.learning_rate)
         return Muon(
@@ -114,7 +123,7 @@ class Learner(LightningModule):
             groups,
             rate=config.learning_rate,
             kernel_rate=config.kernel_learning_rate,
-            weight_decay=config.weight_decay,
+            weight_decay=config.kernel_weight_decay,
         )
 
     def set_learning_rates(self, optimizer: torch.optim.Optimizer, progress: float) -> None:
@@ -123,7 +132,7 @@ class Learner(LightningModule):
         share = last + (1 - last) * (1 + math.cos(math.pi * progress)) / 2
         for group in optimizer.param_groups:
             first = self._config.kernel_learning_rate if "momentum" in group else self._config.learning_rate
-            group["lr"] = share * first
+            group["lr"] = share * first * group["share"]
 
     @torch.no_grad()
     def update_average(self) -> None:
@@ -131,6 +140,15 @@ class Learner(LightningModule):
         self.steps += 1
         decay = min(self._config.ema_decay, self.steps / (self.steps + 10))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the last step's gradient reached the first layer.
+
+        Where all units of a layer are off, whatever the position, none does, and nothing is learned ever after.
+        """
+        gradient = self.network.stem.weight.grad
+        return gradient is None or bool(gradient.isfinite().all() and gradient.any())
 
     @property
     def agent_weights(self) -> Weights:

@@ -129,6 +129,7 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
                 losses, seconds = learn(replay.count(generation))
                 learning_seconds += seconds
             assert losses is not None  # a generation has positions
+            _check_alive(learner, run, config, generation)
 
             observer.phase(generation, "evaluation")
             state.check_space(run, replay, learner)
@@ -204,6 +205,19 @@ def _check(game: Game, config: Config) -> None:
         check_exists(device)
     check_playable(game, config.self_play)
     check_evaluation(game, config.evaluation)
+
+
+def _check_alive(learner: Learner, run: Path, config: Config, generation: int) -> None:
+    """Raises ValueError, before anything of a generation is kept, where its network can learn no more."""
+    if learner.alive:
+        return
+    rates = f"learner.learning_rate={config.learner.learning_rate:g}"
+    if config.learner.optimizer == "muon":
+        rates += f" or learner.kernel_learning_rate={config.learner.kernel_learning_rate:g}"
+    raise ValueError(
+        f"{rates} is too high: in generation {generation} the network died, which no longer tells positions apart. "
+        f"{str(run)!r} holds what was learned before; a run that starts from it (--start) may go on at lower rates"
+    )
 
 
 def _due(config: Config, generation: int) -> bool:

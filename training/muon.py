@@ -46,8 +46,14 @@ class Muon(torch.optim.AdamW):
         weight_decay: float,
         momentum: float = 0.95,
     ) -> None:
-        group = {"params": list(kernels), "lr": kernel_rate, "weight_decay": weight_decay, "momentum": momentum}
-        super().__init__([*others, group], lr=rate, weight_decay=weight_decay, fused=True)
+        group = {
+            "params": list(kernels),
+            "lr": kernel_rate,
+            "weight_decay": weight_decay,
+            "momentum": momentum,
+            "share": 1.0,
+        }
+        super().__init__([*others, group], lr=rate, fused=True)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:

@@ -35,6 +35,8 @@ FORMAT = 1
 """The version of a run folder; raised when an older reader would misunderstand a newer one."""
 
 _KEPT = 2
+_MOMENTS = "optimizer."
+"""What the names of the optimizer's tensors begin with, before their parameter's."""
 _STATE = re.compile(r"\d{6,}")
 
 
@@ -117,8 +119,10 @@ def newest(run: Path) -> int:
     return int(states[-1].name) if states else 0
 
 
-def restore(run: Path, learner: Learner, optimizer: torch.optim.Optimizer, replay: Replay) -> int:
+def restore(run: Path, learner: Learner, optimizer: torch.optim.Optimizer | None, replay: Replay) -> int:
     """Read the newest state of a run; returns its generation, 0 where it has played none yet.
+
+    Without an `optimizer`, whatever the state holds of one is passed over.
 
     Raises:
         ValueError: the state is damaged or another run's.
@@ -172,7 +176,7 @@ def _inherit(run: Path, game: Game, config: Config, start: Path) -> None:
     theirs = describe(start)[1]
     source = Learner.at(game, theirs, newest(start))
     remembered = Replay(game, theirs.replay.capacity)
-    generation = restore(start, source, source.configure_optimizers(), remembered)
+    generation = restore(start, source, None, remembered)
     learner = source.grown(game, config, 0)
     replay = remembered.handed_on(generation, config.replay.capacity)
     run.mkdir(parents=True, exist_ok=True)
@@ -189,29 +193,38 @@ def _states(run: Path) -> list[Path]:
 def _tensors(learner: Learner, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Weights, their average and the optimizer's moments by name."""
     tensors = {name: tensor.contiguous() for name, tensor in learner.state_dict().items()}
+    names = _names(learner, optimizer)
     for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value.contiguous() for name, value in state.items()}
+        tensors |= {f"{_MOMENTS}{names[index]}.{name}": value.contiguous() for name, value in state.items()}
     return tensors
 
 
-def _set_tensors(path: Path, learner: Learner, optimizer: torch.optim.Optimizer) -> None:
+def _set_tensors(path: Path, learner: Learner, optimizer: torch.optim.Optimizer | None) -> None:
     """Read what `_tensors` names. Raises ValueError where the file holds anything else."""
     try:
         tensors = load_file(path)
         weights = {name: tensors.pop(name) for name in learner.state_dict()}
         learner.load_state_dict(weights)
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        if optimizer is None:
+            return
+        names, parameters = _names(learner, optimizer), dict(learner.named_parameters())
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
-            _, index, moment = name.split(".")
+            parameter, _, moment = name.removeprefix(_MOMENTS).rpartition(".")
             # Laid out in memory as its parameter is: other layouts take other paths in torch, which round differently.
-            layout = torch.empty_like(parameters[int(index)]) if tensor.ndim else torch.empty(())
+            layout = torch.empty_like(parameters[parameter]) if tensor.ndim else torch.empty(())
             if layout.shape != tensor.shape:
                 raise ValueError(f"{name} must have shape {tuple(layout.shape)}, got {tuple(tensor.shape)}")
-            moments.setdefault(int(index), {})[moment] = layout.copy_(tensor)
+            moments.setdefault(names.index(parameter), {})[moment] = layout.copy_(tensor)
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     except (SafetensorError, OSError, KeyError, IndexError, ValueError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged or another run's: {' '.join(str(error).split())}") from error
+
+
+def _names(learner: Learner, optimizer: torch.optim.Optimizer) -> list[str]:
+    """The names of an optimizer's parameters, in its own order."""
+    names = {id(parameter): name for name, parameter in learner.named_parameters()}
+    return [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def _read_json(path: Path) -> Any:

@@ -149,18 +149,38 @@ def test_learning_rates_fall_along_a_cosine() -> None:
     optimizer = made.configure_optimizers()
     for progress, share in ((0.0, 1.0), (0.5, 0.55), (1.0, 0.1)):
         made.set_learning_rates(optimizer, progress)
-        assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1e-2 * share] * 2 + [0.1 * share])
+        rates = [1e-2 * share, 1e-2 * share, 0.05 * 1e-2 * share, 0.1 * share]  # of matrices, biases, gains, kernels
+        assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(rates)
 
 
 @pytest.mark.parametrize("name", ["muon", "adamw"])
 def test_only_matrices_decay_and_all_weights_are_learned_once(name: Any) -> None:
-    made = learner(replace(CONFIG, weight_decay=0.1, optimizer=name))
+    made = learner(replace(CONFIG, weight_decay=0.1, kernel_weight_decay=0.2, optimizer=name))
     groups = made.configure_optimizers().param_groups
-    assert [group["weight_decay"] for group in groups] == [0.1, 0.0, 0.1][: len(groups)]
-    assert {p.ndim for p in groups[1]["params"]} == {0, 1}
-    assert all(p.ndim in (2, 4) for group in (groups[0], *groups[2:]) for p in group["params"])
+    assert [group["weight_decay"] for group in groups] == [0.1, 0.0, 0.0, 0.2][: len(groups)]
+    assert [{p.ndim for p in group["params"]} for group in groups[1:3]] == [{1}, {0}]
+    assert all(p.ndim in (2, 4) for group in (groups[0], *groups[3:]) for p in group["params"])
     learned = [id(p) for group in groups for p in group["params"]]
     assert sorted(learned) == sorted(id(p) for p in made.network.parameters())
+
+
+def test_a_network_without_blocks_has_no_gains_to_learn() -> None:
+    game = games.load("tic_tac_toe")
+    made = Learner(game, NetworkConfig(blocks=0, channels=4), CONFIG, 0)
+    assert [len(group["params"]) > 0 for group in made.configure_optimizers().param_groups] == [True, True]
+
+
+def test_a_network_whose_units_are_all_off_is_not_alive() -> None:
+    """Biases far below 0 let nothing through, and then no gradient back."""
+    made, one = learner(), batch()
+    fabric = fabric_of(CONFIG)
+    module, optimizer = fabric.setup(made, made.configure_optimizers())
+    assert made.alive  # before the first step
+    optimise(fabric, module, optimizer, one, 1.0)
+    assert made.alive
+    torch.nn.init.constant_(made.network.stem.bias, -1e3)
+    optimise(fabric, module, optimizer, one, 1.0)
+    assert not made.alive
 
 
 def trained(steps: int, seed: int = 0, precision: LearnerPrecision = "float") -> tuple[Learner, Batch]:

@@ -33,6 +33,7 @@ from tests.training.test_replay import Payload
 from tests.training.test_workers import gone
 from training import state
 from training.config import Config, LaterConfig, to_json
+from training.learner import Learner
 from training.loop import resume, train
 from training.playing import PlayedGame
 from training.progress import Observer, Report
@@ -469,6 +470,30 @@ def test_a_run_goes_on_from_another(reference: tuple[Path, Recorder], tmp_path: 
     ages = np.load(whole / "state" / "000002" / "replay.npy")["generation"]
     assert ages.min() <= 0
     assert ages.max() == 2
+
+
+def test_a_run_whose_network_dies_stops_and_can_be_built_on(
+    tmp_path: Path, alone: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was learned before is kept, and what is dead is not."""
+    game, run = games.load("tic_tac_toe"), tmp_path / "run"
+    update, recorder = Learner.update_average, Recorder()
+
+    def dying(learner: Learner) -> None:
+        update(learner)
+        if recorder.reports:
+            torch.nn.init.zeros_(learner.network.stem.weight.grad)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "update_average", dying)
+        with pytest.raises(ValueError, match="in generation 2 the network died") as raised:
+            train(game, alone, run, recorder)
+    rates = f"learner.learning_rate={alone.learner.learning_rate:g} or learner.kernel_learning_rate="
+    assert str(raised.value).startswith(rates)
+    assert state.newest(run) == 1
+    assert not path_of(run, 2).exists()
+    train(game, replace(alone, generations=1), tmp_path / "after", start=run)
+    assert path_of(tmp_path / "after", 1).exists()
 
 
 def test_idle_time_and_memory_are_told(reference: tuple[Path, Recorder]) -> None:

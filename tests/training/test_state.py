@@ -143,8 +143,8 @@ def test_states_of_other_runs_are_refused(run: Path, tmp_path: Path, alone: Conf
     path = run / "state" / "000001" / "learner.safetensors"
     tensors = load_file(path)
     for name, tensor, message in (
-        ("optimizer.0.exp_avg", torch.zeros(2), "must have shape"),
-        ("optimizer.99.exp_avg", torch.zeros(2), "damaged or another run's"),
+        ("optimizer.network.stem.weight.exp_avg", torch.zeros(2), "must have shape"),
+        ("optimizer.network.flower.weight.exp_avg", torch.zeros(2), "damaged or another run's"),
         ("extra", torch.zeros(2), "damaged or another run's"),
         ("network.stem.weight", torch.zeros(2), "size mismatch"),
     ):
