@@ -249,8 +249,10 @@ def _loop(game: Game, config: Config, parts: dict[str, float]) -> dict[str, Any]
 
 def _show(data: dict[str, Any]) -> None:
     """Print the figures."""
+    mixed = f" with {data['mixed']} channels mixed" if data["mixed"] else ""
     title = (
-        f"{data['game']}, {data['blocks']} x {data['channels']} network, {data['simulations']} simulations a move, "
+        f"{data['game']}, {data['blocks']} x {data['channels']} network{mixed}, "
+        f"{data['simulations']} simulations a move, "
         f"{data['precision']} in {data['backend']}, {data['workers']} workers "
         f"with {data['slots']} games each on {data['cores']} cores"
     )
