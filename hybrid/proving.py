@@ -30,7 +30,7 @@ _TRIED = 1000
 
 def usual_leaf_nodes(game: Game) -> int:
     """The `leaf_nodes` of a search with a network: 30 where the game tells forced moves, else 0."""
-    return _AT_A_LEAF if _tells_forced_moves(game) else 0
+    return _AT_A_LEAF if tells_forced_moves(game) else 0
 
 
 def usual_root_nodes(game: Game, dial: Dial) -> int:
@@ -38,7 +38,7 @@ def usual_root_nodes(game: Game, dial: Dial) -> int:
 
     They are 150 for each simulation, or 1,000 for each millisecond.
     """
-    if not _tells_forced_moves(game) or not dial.searches:
+    if not tells_forced_moves(game) or not dial.searches:
         return 0
     return _PER_SIMULATION * dial.simulations if dial.seconds is None else max(1, int(_PER_SECOND * dial.seconds))
 
@@ -164,6 +164,6 @@ def _provable(game: Game) -> bool:
     return isinstance(game, LiftedGame) and game.zero_sum and not game.stochastic
 
 
-def _tells_forced_moves(game: Game) -> bool:
+def tells_forced_moves(game: Game) -> bool:
     """Whether proofs are cheap."""
     return isinstance(game, LiftedGame) and _provable(game) and "forcing" in game.rules

@@ -55,12 +55,12 @@ class LearnerConfig:
         batch: positions per optimisation step.
         optimizer: of the trunk's kernels; everything else is AdamW's.
         kernel_learning_rate: of Muon at the start.
-        learning_rate: of AdamW at the start.
+        learning_rate: of AdamW at the start; beside Muon the blocks' gains learn at a twentieth of it.
         final_share: of both rates, reached at the last generation along a cosine, and at the last before a change
             (`later`).
-        weight_decay: of AdamW, on matrices and kernels.
-        kernel_weight_decay: of Muon. As it moves kernels by equal steps, however large they have become, what they lose
-            decides how large that is, and with it how much of them a step is.
+        weight_decay: of AdamW, on all matrices and kernels that it moves.
+        kernel_weight_decay: of Muon, on the trunk's kernels. Its steps are equally long however large a kernel is: the
+            decay limits how large it grows, so that a step remains a noticeable share of it.
         clip: largest norm of the gradient.
         ema_decay: decay per step of the weight average that plays; it forgets faster during the first steps.
         outcome_weight: the value's target is this share of the game's outcome and the rest of the search's value.

@@ -28,8 +28,11 @@ from training.muon import Muon
 from training.replay import Batch
 
 _GAIN_SHARE = 0.05
-"""Of AdamW's rate, for the blocks' gains. They settle at some thousandths, for the kernels that they scale grow. A step
-at the whole rate is as long: it would set a block's output at random, and a network may die of that."""
+"""Of AdamW's rate, for the blocks' gains where Muon moves the kernels that they scale. These grow, so that gains settle
+at some thousandths. Steps at the whole rate are as large as that: they would set a block's output at random, and a
+network may die of it."""
+_UNREACHED = 10
+"""Steps in a row whose gradients do not reach the first layer, after which a network counts as dead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,7 @@ class Learner(LightningModule):
         self.network = Network(network, shape, weights).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.steps = 0
+        self._unreached = 0
         self._config = config
 
     @classmethod
@@ -115,7 +119,7 @@ class Learner(LightningModule):
             {"params": [p for p in others if p.ndim == 1], "weight_decay": 0.0, "share": 1.0},
         ]
         if gains := [p for p in others if p.ndim == 0]:
-            groups.append({"params": gains, "weight_decay": 0.0, "share": _GAIN_SHARE})
+            groups.append({"params": gains, "weight_decay": 0.0, "share": _GAIN_SHARE if trunk else 1.0})
         if not trunk:
             return torch.optim.AdamW(groups, lr=config.learning_rate)
         return Muon(
@@ -132,23 +136,26 @@ class Learner(LightningModule):
         share = last + (1 - last) * (1 + math.cos(math.pi * progress)) / 2
         for group in optimizer.param_groups:
             first = self._config.kernel_learning_rate if "momentum" in group else self._config.learning_rate
-            group["lr"] = share * first * group["share"]
+            group["lr"] = share * first * group.get("share", 1.0)
 
     @torch.no_grad()
     def update_average(self) -> None:
-        """Count a step and move the average towards the network."""
+        """Count a step, look what its gradient reached, and move the average towards the network."""
         self.steps += 1
+        stem = [parameter.grad for parameter in self.network.stem.parameters()]
+        reached = any(gradient is None or bool(gradient.any()) for gradient in stem)
+        self._unreached = 0 if reached else self._unreached + 1
         decay = min(self._config.ema_decay, self.steps / (self.steps + 10))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
 
     @property
     def alive(self) -> bool:
-        """Whether the last step's gradient reached the first layer.
+        """Whether it can learn: its weights are numbers, and gradients have reached the first layer of late.
 
-        Where all units of a layer are off, whatever the position, none does, and nothing is learned ever after.
+        Where all units of the trunk are off, whatever the position, none does any more, and nothing is learned.
         """
-        gradient = self.network.stem.weight.grad
-        return gradient is None or bool(gradient.isfinite().all() and gradient.any())
+        finite = all(bool(parameter.isfinite().all()) for parameter in self.network.parameters())
+        return finite and self._unreached < _UNREACHED
 
     @property
     def agent_weights(self) -> Weights:
@@ -171,7 +178,8 @@ def optimise(fabric: Any, learner: Any, optimizer: Any, batch: Batch, clip: floa
         losses = learner.training_step(batch)
     optimizer.zero_grad()
     fabric.backward(losses[0])
-    norm = fabric.clip_gradients(learner, optimizer, max_norm=clip)
+    # What is no number makes the weights none either, and the learner tells that it is not alive.
+    norm = fabric.clip_gradients(learner, optimizer, max_norm=clip, error_if_nonfinite=False)
     optimizer.step()
     learner.update_average()
     return torch.cat((losses.detach(), norm.detach().reshape(1)))

@@ -56,8 +56,8 @@ def train(
 
     Raises:
         ValueError: the folder exists already, the game cannot be loaded again by its spec, proofs, resignation, anchors
-            or labelled positions are asked for that do not fit it, there is no such device, or `start` cannot be built
-            on (`state.check_start`).
+            or labelled positions are asked for that do not fit it, there is no such device, `start` cannot be built on
+            (`state.check_start`), or learning rates are so high that the network dies; what it was before is kept.
         ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
@@ -75,7 +75,7 @@ def resume(run: Path | str, observer: Observer | None = None) -> Path:
 
     Raises:
         ValueError: there is no run, it is damaged, another process trains in it, or a device of it does not exist here,
-            nor an agent that it is measured against.
+            nor an agent that it is measured against, or its network dies.
         ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
@@ -129,7 +129,7 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
                 losses, seconds = learn(replay.count(generation))
                 learning_seconds += seconds
             assert losses is not None  # a generation has positions
-            _check_alive(learner, run, config, generation)
+            _check_alive(learner, run, config.at(generation), generation)
 
             observer.phase(generation, "evaluation")
             state.check_space(run, replay, learner)
@@ -214,10 +214,13 @@ def _check_alive(learner: Learner, run: Path, config: Config, generation: int) -
     rates = f"learner.learning_rate={config.learner.learning_rate:g}"
     if config.learner.optimizer == "muon":
         rates += f" or learner.kernel_learning_rate={config.learner.kernel_learning_rate:g}"
-    raise ValueError(
-        f"{rates} is too high: in generation {generation} the network died, which no longer tells positions apart. "
-        f"{str(run)!r} holds what was learned before; a run that starts from it (--start) may go on at lower rates"
-    )
+    message = f"{rates} is too high: in generation {generation} the network died, and no longer tells positions apart"
+    if before := state.newest(run):
+        message += (
+            f". {str(run)!r} holds generation {before}; resumed it would die again, "
+            "but a run that starts from it (--start) can go on at lower rates"
+        )
+    raise ValueError(message)
 
 
 def _due(config: Config, generation: int) -> bool:

@@ -33,7 +33,7 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 class Muon(torch.optim.AdamW):
     """AdamW over `others`, and Muon over `kernels`, whose first dimension is what a layer puts out.
 
-    Both groups have their own `lr`; `momentum` is Muon's, with Nesterov's look ahead.
+    Every group has its own `lr`; `weight_decay` and `momentum` are Muon's, with Nesterov's look ahead.
     """
 
     def __init__(
@@ -46,14 +46,8 @@ class Muon(torch.optim.AdamW):
         weight_decay: float,
         momentum: float = 0.95,
     ) -> None:
-        group = {
-            "params": list(kernels),
-            "lr": kernel_rate,
-            "weight_decay": weight_decay,
-            "momentum": momentum,
-            "share": 1.0,
-        }
-        super().__init__([*others, group], lr=rate, fused=True)
+        group = {"params": list(kernels), "lr": kernel_rate, "weight_decay": weight_decay, "momentum": momentum}
+        super().__init__([*others, group], lr=rate, weight_decay=0.0, fused=True)
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:

@@ -210,7 +210,9 @@ def _set_tensors(path: Path, learner: Learner, optimizer: torch.optim.Optimizer 
         names, parameters = _names(learner, optimizer), dict(learner.named_parameters())
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
-            parameter, _, moment = name.removeprefix(_MOMENTS).rpartition(".")
+            parameter, _, moment = name[len(_MOMENTS) :].rpartition(".")
+            if parameter.isdigit():  # as parameters once were called, in another order
+                raise ValueError(f"{name} is of an older version, on which a new run can build (--start)")
             # Laid out in memory as its parameter is: other layouts take other paths in torch, which round differently.
             layout = torch.empty_like(parameters[parameter]) if tensor.ndim else torch.empty(())
             if layout.shape != tensor.shape:

@@ -178,7 +178,19 @@ def test_a_network_whose_units_are_all_off_is_not_alive() -> None:
     assert made.alive  # before the first step
     optimise(fabric, module, optimizer, one, 1.0)
     assert made.alive
-    torch.nn.init.constant_(made.network.stem.bias, -1e3)
+    torch.nn.init.constant_(made.network.blocks[1].second.bias, -1e6)
+    torch.nn.init.constant_(made.network.blocks[1].gain, 1.0)
+    for _ in range(10):
+        assert made.alive
+        optimise(fabric, module, optimizer, one, 1.0)
+    assert not made.alive
+
+
+def test_a_network_whose_weights_are_no_numbers_is_not_alive() -> None:
+    made, one = learner(), batch()
+    fabric = fabric_of(CONFIG)
+    module, optimizer = fabric.setup(made, made.configure_optimizers())
+    torch.nn.init.constant_(made.network.value.bias, float("nan"))
     optimise(fabric, module, optimizer, one, 1.0)
     assert not made.alive
 

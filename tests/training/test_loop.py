@@ -472,28 +472,33 @@ def test_a_run_goes_on_from_another(reference: tuple[Path, Recorder], tmp_path: 
     assert ages.max() == 2
 
 
+@pytest.mark.parametrize(("later", "rate"), [(LaterConfig(), 0.002), (LaterConfig(after=1, rate=0.5), 0.001)])
 def test_a_run_whose_network_dies_stops_and_can_be_built_on(
-    tmp_path: Path, alone: Config, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, alone: Config, monkeypatch: pytest.MonkeyPatch, later: LaterConfig, rate: float
 ) -> None:
-    """What was learned before is kept, and what is dead is not."""
-    game, run = games.load("tic_tac_toe"), tmp_path / "run"
-    update, recorder = Learner.update_average, Recorder()
-
-    def dying(learner: Learner) -> None:
-        update(learner)
-        if recorder.reports:
-            torch.nn.init.zeros_(learner.network.stem.weight.grad)
-
+    """What was learned before is kept, and what is dead is not; the rates are those of then."""
+    game, run, recorder = games.load("tic_tac_toe"), tmp_path / "run", Recorder()
+    learner = replace(alone.learner, learning_rate=0.002, kernel_learning_rate=0.04)
+    config = replace(alone, learner=learner, later=later, workers=1)
     with monkeypatch.context() as patch:
-        patch.setattr(Learner, "update_average", dying)
+        alive = property(lambda _: not recorder.reports)
+        patch.setattr(Learner, "alive", alive)
         with pytest.raises(ValueError, match="in generation 2 the network died") as raised:
-            train(game, alone, run, recorder)
-    rates = f"learner.learning_rate={alone.learner.learning_rate:g} or learner.kernel_learning_rate="
-    assert str(raised.value).startswith(rates)
+            train(game, config, run, recorder)
+    assert str(raised.value).startswith(f"learner.learning_rate={rate} or learner.kernel_learning_rate={20 * rate}")
+    assert "holds generation 1; resumed it would die again" in str(raised.value)
     assert state.newest(run) == 1
     assert not path_of(run, 2).exists()
     train(game, replace(alone, generations=1), tmp_path / "after", start=run)
     assert path_of(tmp_path / "after", 1).exists()
+
+
+def test_a_run_whose_network_dies_at_once_has_nothing_to_build_on(
+    tmp_path: Path, alone: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Learner, "alive", False)
+    with pytest.raises(ValueError, match=r"in generation 1 the network died, and no longer tells positions apart$"):
+        train(games.load("tic_tac_toe"), alone, tmp_path / "run")
 
 
 def test_idle_time_and_memory_are_told(reference: tuple[Path, Recorder]) -> None:

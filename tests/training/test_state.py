@@ -203,6 +203,18 @@ def test_a_run_may_begin_with_what_another_has_learned(run: Path, tmp_path: Path
     assert state.describe(tmp_path / "next")[1] == larger
 
 
+def test_a_run_of_an_older_version_can_be_built_on_but_not_resumed(run: Path, tmp_path: Path, alone: Config) -> None:
+    """Its optimizer's moments are of parameters by numbers."""
+    path = run / "state" / "000001" / "learner.safetensors"
+    tensors = load_file(path)
+    old = {name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer.")}
+    save_file(old | {"optimizer.0.exp_avg": torch.zeros(2)}, path)
+    with pytest.raises(ValueError, match=r"is of an older version, on which a new run can build \(--start\)"):
+        state.restore(run, *parts(alone))
+    state.create(tmp_path / "next", games.load("tic_tac_toe"), alone, run)
+    assert state.newest(tmp_path / "next") == 0
+
+
 def test_a_run_that_cannot_be_built_on_is_refused(run: Path, tmp_path: Path, alone: Config) -> None:
     game, new = games.load("tic_tac_toe"), tmp_path / "next"
     with pytest.raises(ValueError, match=r"network must be NetworkConfig\(blocks=1, channels=8.* or have more blocks"):
