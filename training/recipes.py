@@ -13,9 +13,12 @@ import numpy as np
 from games import Game, LiftedGame
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
+from hybrid.proving import tells_forced_moves
 from training.config import MOST_WORKERS, Config, EvaluationConfig, LaterConfig, LearnerConfig, ReplayConfig
 from training.selfplay_config import SelfPlayConfig
 
+_SHORT = 27.0
+"""A game is short if a random one takes at most so many plies on average."""
 _MIXED_CELLS = 64
 """The largest board on which networks mix channels by default: the layer grows with the square of the cells."""
 
@@ -28,39 +31,43 @@ def quick(game: Game) -> Config:
 
 
 def standard(game: Game) -> Config:
-    """A strong agent: for Connect Four in one to two and a half hours on two cores.
+    """A strong agent: for Connect Four within an hour on two cores of a fast processor.
 
-    It takes less than one where the processor has instructions for networks of eight bits (VNNI).
+    Such have instructions for networks of eight bits (VNNI) and for learning in sixteen; without them it takes longer.
     """
     config = _sized(
-        game, generations=280, games=256, simulations=64, capacity=1_000_000, prove_nodes=3000, opening_share=0.55
+        game, generations=250, games=256, simulations=64, capacity=1_000_000, prove_nodes=3000, opening_share=0.55
     )
+    length = mean_length(game)
+    # Where forced moves are known, hindsight proves what comes late in a short game: searches of it hardly matter.
+    endgame = length if length <= _SHORT and tells_forced_moves(game) else 0.0
     return replace(
         config,
         # What happens in one corner may decide what is right in another, which convolutions learn late.
         network=NetworkConfig(mixed=8 if math.prod(game.observation_shape[1:]) <= _MIXED_CELLS else 0),
         # What is hardest to play lies near the usual start of the game, which more games should pass through.
-        self_play=replace(config.self_play, opening_fraction=0.8),
-        # So many games need not be learned from as often.
-        replay=replace(config.replay, samples_per_position=3.0),
-        learner=replace(config.learner, learning_rate=0.004),
+        self_play=replace(config.self_play, opening_fraction=0.8, endgame_plies=round(0.75 * endgame)),
+        # Errors fall with the samples learned: on two cores about one of them learns.
+        replay=replace(config.replay, samples_per_position=5.5),
+        learner=replace(config.learner, batch=256, learning_rate=0.0056, kernel_learning_rate=0.1, ema_decay=0.99),
         evaluation=EvaluationConfig(every=40),
         # At first steps are what is missing, then truer targets and a network that can tell them apart.
         later=LaterConfig(
-            after=280,
+            after=250,
             blocks=2,
-            simulations=3.0,
+            simulations=2.0,
             games=0.5,
             hindsight_nodes=3.33,
-            samples_per_position=2.67,
+            endgame_plies=round(0.66 * endgame),
+            samples_per_position=1.5,
             rate=0.4,
         ),
     )
 
 
 def strong(game: Game) -> Config:
-    """The standard recipe, gone on with: for Connect Four in two hours on two cores with VNNI."""
-    return replace(standard(game), generations=660)
+    """The standard recipe, gone on with: for Connect Four within two hours on two cores of a fast processor."""
+    return replace(standard(game), generations=550)
 
 
 RECIPES: typing.Mapping[str, typing.Callable[[Game], Config]] = types.MappingProxyType(
@@ -87,8 +94,8 @@ def _sized(
 ) -> Config:
     """A configuration that fits the game's length: it sets how long moves are drawn and how long openings are.
 
-    Random openings of up to `opening_share` of a random game, or of 27 plies of a longer one, lead to the phase in
-    which a network that learns for long still errs.
+    Random openings of up to `opening_share` of a random game, or of a short one where it is longer, lead to the phase
+    in which a network that learns for long still errs.
 
     To learn from every move of many games teaches more than deeper searches of some. Where games begin by random plies,
     they need not be drawn so freely later on, and end as they ought to more often. The nodes of proofs count where the
@@ -109,7 +116,7 @@ def _sized(
             temperature=0.5,
             temperature_plies=round(length * 0.75),
             opening_fraction=0.9,
-            opening_plies=max(1, round(opening_share * min(length, 27.0))),
+            opening_plies=max(1, round(opening_share * min(length, _SHORT))),
             prove_nodes=prove_nodes if provable else 0,
             hindsight_nodes=30_000 if provable else 0,
         ),

@@ -66,6 +66,13 @@ def test_larger_recipes_prove_more_where_a_game_has_proofs() -> None:
     assert all(proofs[name, "pig"] == (0, 0) for name in RECIPES)
 
 
+def test_longer_recipes_search_less_where_proofs_reach() -> None:
+    for spec, plies in {"connect_four": (16, 14), "tic_tac_toe": (0, 0), "othello": (0, 0), "pig": (0, 0)}.items():
+        standard, strong = (recipe(name, games.load(spec)) for name in ("standard", "strong"))
+        assert standard.self_play.endgame_plies == strong.self_play.endgame_plies == plies[0]
+        assert strong.afterwards().self_play.endgame_plies == plies[1]
+
+
 def test_the_dial_starts_at_the_direct_end_where_a_schedule_says_so() -> None:
     playing = SelfPlayConfig(direct_generations=2, direct_simulations=50, prove_nodes=7)
     config = Config(self_play=playing)
