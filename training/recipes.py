@@ -38,9 +38,9 @@ def standard(game: Game) -> Config:
     config = _sized(
         game, generations=250, games=256, simulations=64, capacity=1_000_000, prove_nodes=3000, opening_share=0.55
     )
-    length = mean_length(game)
     # Where forced moves are known, hindsight proves what comes late in a short game: searches of it hardly matter.
-    endgame = length if length <= _SHORT and tells_forced_moves(game) else 0.0
+    length = mean_length(game) if tells_forced_moves(game) else math.inf
+    endgame = length if length <= _SHORT else 0.0
     return replace(
         config,
         # What happens in one corner may decide what is right in another, which convolutions learn late.

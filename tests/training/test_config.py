@@ -235,6 +235,7 @@ def test_json_that_is_no_config_is_refused(path: tuple[str, ...], value: Any, me
         (ReplayConfig, {"recent": 1.5}, "recent must be between 0 and 1, got 1.5"),
         (LearnerConfig, {"batch": 0}, "batch must be at least 1, got 0"),
         (LearnerConfig, {"ema_decay": 1.0}, "ema_decay must be below 1, got 1.0"),
+        (LearnerConfig, {"kernel_weight_decay": -0.1}, "kernel_weight_decay must be at least 0, got -0.1"),
         (LearnerConfig, {"outcome_weight": 2.0}, "outcome_weight must be between 0 and 1, got 2.0"),
         (EvaluationConfig, {"games": 3}, "games must be even"),
         (EvaluationConfig, {"every": -1}, "every must be at least 0, got -1"),
