@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
-import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -20,6 +18,7 @@ from eval.records import Record
 from games import load as load_game
 from games.rules import Game
 from hybrid.agent import Agent
+from hybrid.termination import closing_when_terminated
 
 PATIENCE = 3.0
 """Seconds that a worker has to end when it is told to: compiled code that runs is not interrupted."""
@@ -133,7 +132,12 @@ def _work(crew: Crew, connection: Connection) -> None:
 
     When it is terminated it ends as Python does, so that programs which its agents run end too.
     """
-    signal.signal(signal.SIGTERM, _leave)
+    with closing_when_terminated(0):
+        _play_what_comes(crew, connection)
+
+
+def _play_what_comes(crew: Crew, connection: Connection) -> None:
+    """Until the connection ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     inbox: SimpleQueue[Fixture] = SimpleQueue()
     threading.Thread(target=_receive, args=(connection, inbox), daemon=True).start()
@@ -146,12 +150,6 @@ def _work(crew: Crew, connection: Connection) -> None:
         return
     except Exception as error:
         connection.send(error)
-
-
-def _leave(number: int, frame: object) -> None:
-    """End once, undisturbed by further signals."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit()
 
 
 def _receive(connection: Connection, inbox: SimpleQueue[Fixture]) -> None:

@@ -6,12 +6,9 @@ import ast
 import difflib
 import importlib
 import pkgutil
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +16,7 @@ from typing import Any
 
 from hybrid.cli import commands
 from hybrid.cli.output import check_apart, check_writable, desert, one_line, parsing_error, write_json
+from hybrid.termination import closing_when_terminated
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -27,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `hybrid` with `arguments`, by default the process's own; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        with _closing_when_terminated():
+        with closing_when_terminated(TERMINATED):
             code = _dispatch(arguments)
         sys.stdout.flush()
         return code
@@ -42,25 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         sys.stderr.write(f"hybrid: error: {one_line(error)}\n")
         return 2
-
-
-@contextmanager
-def _closing_when_terminated() -> Iterator[None]:
-    """Let SIGTERM end the process as Ctrl-C does, so that workers end with it, and programs that agents run."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def terminate(number: int, frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # closing takes a moment: once is enough
-        sys.exit(TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        if signal.getsignal(signal.SIGTERM) is terminate:
-            signal.signal(signal.SIGTERM, before)
 
 
 def command_names() -> list[str]:

@@ -1,0 +1,90 @@
+"""SIGTERM unwinds a program wherever it happens upon it, once."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from hybrid.termination import closing_when_terminated
+
+PROGRAM = """
+import ctypes, signal, sys, time, weakref
+from hybrid.termination import closing_when_terminated
+
+class Thing:
+    pass
+
+class Deadly:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+def terminate(*arguments):
+    signal.raise_signal(signal.SIGTERM)
+    return 0
+
+with closing_when_terminated(7):
+    try:
+        thing = Deadly() if sys.argv[1] == "del" else Thing()
+        reference = weakref.ref(thing, terminate if sys.argv[1] == "weakref" else None)
+        if sys.argv[1] == "plain":
+            terminate()
+        del thing
+        if sys.argv[1] == "callback":
+            ctypes.CFUNCTYPE(ctypes.c_int)(terminate)()
+        print("lost", flush=True)
+        time.sleep(60)
+    finally:
+        signal.raise_signal(signal.SIGTERM)  # a second one does not disturb the closing
+        print("closed", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("plain", ["closed"]),
+        ("weakref", ["lost", "closed"]),
+        ("del", ["lost", "closed"]),
+        ("callback", ["lost", "closed"]),
+    ],
+)
+def test_a_signal_is_never_lost(place: str, said: list[str]) -> None:
+    """Exceptions cannot leave some places: there Python prints and drops them."""
+    process = subprocess.run([sys.executable, "-c", PROGRAM, place], capture_output=True, text=True, timeout=50)
+    assert process.stdout.split() == said
+    assert process.returncode == 7
+    assert process.stderr == ""
+
+
+def test_other_exceptions_that_are_dropped_are_reported_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Faulty:
+        def __del__(self) -> None:
+            raise RuntimeError("boom")
+
+    reported: list[BaseException | None] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: reported.append(unraisable.exc_value))
+    before = signal.getsignal(signal.SIGTERM)
+    with closing_when_terminated(7):
+        assert signal.getsignal(signal.SIGTERM) is not before
+        Faulty()
+    assert [str(error) for error in reported] == ["boom"]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_other_threads_have_no_signals() -> None:
+    """Where a command is called from a thread, the signal stays its owner's."""
+    inside: list[object] = []
+
+    def call() -> None:
+        with closing_when_terminated(7):
+            inside.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert inside == [before]
