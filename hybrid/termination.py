@@ -31,24 +31,33 @@ def closing_when_terminated(code: int) -> Iterator[None]:
         yield
         return
 
-    lost = False
+    closing = lost = False
 
     def terminate(number: int, frame: FrameType | None) -> None:
-        nonlocal lost
-        if frame is not None and frame.f_code is dropped.__code__:
-            return  # it would be lost there as well
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # closing takes a moment: once is enough
-        lost = False
+        nonlocal closing, lost
+        if closing:
+            return  # it takes a moment: once is enough
+        while frame is not None:
+            if frame.f_code is dropped.__code__:
+                again()  # what is raised there is dropped as well
+                return
+            frame = frame.f_back
+        closing, lost = True, False
         raise Terminated(code)
 
     def dropped(unraisable: sys.UnraisableHookArgs) -> None:
-        nonlocal lost
+        nonlocal closing
         if not isinstance(unraisable.exc_value, Terminated):
             report(unraisable)
             return
-        lost = True
-        threading.Thread(target=send, daemon=True).start()
-        signal.signal(signal.SIGTERM, terminate)
+        again()
+        closing = False
+
+    def again() -> None:
+        nonlocal lost
+        if not lost:
+            lost = True
+            threading.Thread(target=send, daemon=True).start()
 
     def send() -> None:
         while lost:
@@ -62,4 +71,8 @@ def closing_when_terminated(code: int) -> Iterator[None]:
     finally:
         sys.unraisablehook = report
         if signal.getsignal(signal.SIGTERM) is terminate:
-            signal.signal(signal.SIGTERM, before)
+            # What Python closes after this, at its exit, is not to be disturbed either.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN if closing or lost else before)
+        if lost:
+            lost = False
+            raise Terminated(code)

@@ -22,10 +22,16 @@ class Deadly:
     def __del__(self):
         signal.raise_signal(signal.SIGTERM)
 
+class Faulty:
+    def __del__(self):
+        raise RuntimeError("boom")
+
 def terminate(*arguments):
     signal.raise_signal(signal.SIGTERM)
     return 0
 
+if sys.argv[1] == "hook":
+    sys.unraisablehook = terminate
 with closing_when_terminated(7):
     try:
         thing = Deadly() if sys.argv[1] == "del" else Thing()
@@ -35,6 +41,8 @@ with closing_when_terminated(7):
         del thing
         if sys.argv[1] == "callback":
             ctypes.CFUNCTYPE(ctypes.c_int)(terminate)()
+        if sys.argv[1] == "hook":
+            Faulty()
         print("lost", flush=True)
         time.sleep(60)
     finally:
@@ -50,6 +58,7 @@ with closing_when_terminated(7):
         ("weakref", ["lost", "closed"]),
         ("del", ["lost", "closed"]),
         ("callback", ["lost", "closed"]),
+        ("hook", ["lost", "closed"]),
     ],
 )
 def test_a_signal_is_never_lost(place: str, said: list[str]) -> None:
@@ -58,6 +67,27 @@ def test_a_signal_is_never_lost(place: str, said: list[str]) -> None:
     assert process.stdout.split() == said
     assert process.returncode == 7
     assert process.stderr == ""
+
+
+def test_a_signal_at_the_very_end_counts() -> None:
+    """One that was dropped is raised on the way out, and not sent any more."""
+    program = (
+        PROGRAM.partition("with closing")[0]
+        + """
+class Deadly:
+    def __del__(self):
+        terminate()
+
+try:
+    with closing_when_terminated(7):
+        Deadly()
+finally:
+    time.sleep(0.2)
+    print(signal.getsignal(signal.SIGTERM) is signal.SIG_IGN)
+"""
+    )
+    process = subprocess.run([sys.executable, "-c", program, ""], capture_output=True, text=True, timeout=50)
+    assert (process.returncode, process.stdout, process.stderr) == (7, "True\n", "")
 
 
 def test_other_exceptions_that_are_dropped_are_reported_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
