@@ -124,12 +124,14 @@ def load(path: str | Path) -> list[Setting]:
     """The settings of the checkpoint that `path`, a run folder or a checkpoint, means, the latest last.
 
     Raises:
-        ValueError: there are none, or the file is damaged.
+        ValueError: there are none, the file is damaged, or the checkpoint is in no run folder.
     """
     file = checkpoint.find(path)
     stored = checkpoint.beside(file, FILE)
     hint = f"'hybrid tune GAME {path}' does that"
-    if stored is None or not stored.is_file():
+    if stored is None:
+        raise ValueError(f"dial=tuned: {str(path)!r} must be in a run folder's checkpoints, where its dial is kept")
+    if not stored.is_file():
         raise ValueError(f"dial=tuned: {str(path)!r} is not tuned; {hint}")
     settings, digest = read(stored), checkpoint.digest_of(file)
     own = [setting for setting in settings if setting.digest == digest]

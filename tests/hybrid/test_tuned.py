@@ -156,6 +156,13 @@ def test_without_tuning_there_is_no_tuned_dial(run: Path) -> None:
         agents.load(f"{run}?dial=tuned", GAME)
 
 
+def test_a_checkpoint_by_itself_has_no_tuned_dial(run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "agent.safetensors"
+    file.write_bytes(checkpoint.path_of(run, 1).read_bytes())
+    with pytest.raises(ValueError, match="must be in a run folder's checkpoints, where its dial is kept"):
+        agents.load(f"{file}?dial=tuned", GAME)
+
+
 def test_a_setting_of_another_checkpoint_is_refused(run: Path) -> None:
     tuned.save(
         run / tuned.FILE, replace(setting(run, "64", dial="0.6"), digest="0" * 64, checkpoint="000000.safetensors")
@@ -188,7 +195,7 @@ def test_a_tournament_holds_on_to_the_setting_it_began_with(run: Path) -> None:
     before = []
     for dial in ("0.6", "0.7"):
         tuned.save(run / tuned.FILE, setting(run, "64", dial=dial))
-        before.append(resolve(f"{run}?dial=tuned"))
+        before.append(resolve(f"{run}?dial=tuned", GAME))
     assert before[0][0].endswith(f"{NAME}?dial=0.6")
     assert before[0][1] != before[1][1]
 
