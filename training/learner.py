@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from games import Game
-from hybrid.network import Network, weights_of
+from hybrid.network import Network, load_weights, weights_of
 from hybrid.network_config import NetworkConfig, NetworkShape, Weights, initial_weights
 from training.config import Config, LearnerConfig
 from training.muon import Muon
@@ -31,6 +31,8 @@ _GAIN_SHARE = 0.05
 """Of AdamW's rate, for the blocks' gains where Muon moves the kernels that they scale. These grow, so that gains settle
 at some thousandths. Steps at the whole rate are as large as that: they would set a block's output at random, and a
 network may die of it."""
+_WARMING = 10
+"""The step with which the average moves half of the way to the network: before it further, later less and less."""
 _UNREACHED = 10
 """Steps in a row whose gradients do not reach the first layer, after which a network counts as dead."""
 
@@ -84,6 +86,13 @@ class Learner(LightningModule):
         learner.load_state_dict(learner.state_dict() | self.state_dict())
         learner.steps = self.steps
         return learner
+
+    def begin_with(self, weights: Weights) -> None:
+        """Go on from an agent's weights; the average moves on as slowly as it does after many steps."""
+        for network in (self.network, self.average):
+            load_weights(network, weights)
+        decay = self._config.ema_decay
+        self.steps = math.ceil(_WARMING * decay / (1 - decay))
 
     def forward(self, planes: Tensor) -> Any:
         """From planes `[B, C, H, W]`, logits `[B, A]` and values `[B, P]` in turn order beginning with the mover."""
@@ -145,7 +154,7 @@ class Learner(LightningModule):
         stem = [parameter.grad for parameter in self.network.stem.parameters()]
         reached = any(gradient is None or bool(gradient.any()) for gradient in stem)
         self._unreached = 0 if reached else self._unreached + 1
-        decay = min(self._config.ema_decay, self.steps / (self.steps + 10))
+        decay = min(self._config.ema_decay, self.steps / (self.steps + _WARMING))
         torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
 
     @property

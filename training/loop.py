@@ -23,7 +23,7 @@ from hybrid import checkpoint
 from hybrid.checkpoint import Checkpoint, path_of
 from hybrid.network_config import NetworkShape, weight_shapes
 from hybrid.runtime import calibrate
-from training import state, tensorboard
+from training import origin, state, tensorboard
 from training.backends import check_exists
 from training.config import Config, to_json
 from training.effort import Meter
@@ -52,21 +52,23 @@ def train(
 ) -> Path:
     """Train an agent in the new run folder `run`; returns the agent's file.
 
-    It begins from nothing, or with the network and the replay of the run in folder `start`, which is left as it is.
+    It begins from nothing, or with the network and the replay of the run in folder `start`, or the network of the
+    agent in file `start`; that is left as it is.
 
     Raises:
         ValueError: the folder exists already, the game cannot be loaded again by its spec, proofs, resignation, anchors
             or labelled positions are asked for that do not fit it, there is no such device, `start` cannot be built on
-            (`state.check_start`), or learning rates are so high that the network dies; what it was before is kept.
+            (`Origin.check`), or learning rates are so high that the network dies; what it was before is kept.
         ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
     _check(game, config)
     state.check_new(Path(run), game)
-    before = None if start is None else Path(start)
-    if before is not None:
-        state.check_start(before, game, config.network)
-    state.create(Path(run), game, settle(game, config), before)
+    if start is not None:
+        origin.read(start, game).check(game, config.network)
+    config = settle(game, config)
+    # Read anew: what is built on may have been trained further meanwhile.
+    state.create(Path(run), game, config, None if start is None else origin.read(start, game).hand_on(game, config))
     return _locked(Path(run), *state.describe(Path(run)), observer)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from games import Game
 from training.backends import fastest_backend, untrained
 from training.batching import fastest_slots
-from training.config import Config, LaterConfig
+from training.config import Config
 from training.precision import settle_precision
 from training.selfplay_config import BackendName
 
@@ -28,19 +28,3 @@ def settle(game: Game, config: Config) -> Config:
         return config
     agent = untrained(game, config.network, config.seed)
     return fastest_slots(game, fastest_backend(config, agent), agent)
-
-
-def reopened(config: Config, done: int) -> Config:
-    """What a run that builds on `done` generations of a run of `config` begins with, unless told otherwise.
-
-    That is what the other would go on with if it were long enough, for as many generations as it was to have, and
-    everything that is decided by measurement is open once more. Where no change is due, `growth` begins anew.
-    """
-    generations, after = config.generations, config.later.after
-    direct = max(0, config.self_play.direct_generations - done)
-    if 0 < after <= done:
-        config = replace(config, generations=max(generations, after + 1)).afterwards()
-    later = replace(config.later, after=after - done) if done < after else LaterConfig()
-    playing = replace(config.self_play, direct_generations=direct, backend="fastest", slots=0)
-    learner = replace(config.learner, precision="fastest")
-    return replace(config, self_play=playing, learner=learner, later=later, generations=generations)

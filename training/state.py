@@ -13,7 +13,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from torch import Tensor
 import games
 from games import Game
 from hybrid.files import flush, write_atomically
-from hybrid.network_config import NetworkConfig
 from training.config import Config, from_json, to_json
 from training.learner import Learner
 from training.replay import Replay
@@ -49,19 +47,22 @@ def check_new(run: Path, game: Game) -> None:
         raise ValueError(f"run folder {str(run)!r} exists already: {hint}, or choose another")
 
 
-def create(run: Path, game: Game, config: Config, start: Path | None = None) -> None:
-    """Make a run folder; with `start`, of a run that begins with what that run has learned and remembers.
+def create(run: Path, game: Game, config: Config, inherited: tuple[Learner, Replay] | None = None) -> None:
+    """Make a run folder; with `inherited`, of a run that begins with that learner and that replay.
 
     Raises:
-        ValueError: there is something there already, or the run in `start` cannot be built on; see `check_start`.
+        ValueError: there is something there already.
         OSError: the disk is full or cannot be written.
     """
     check_new(run, game)
     content = {"format": FORMAT, "game": game.spec, "config": to_json(config)}
     try:
-        if start is not None:
+        if inherited is not None:
             # Before the file that makes the folder a run: without its state it would begin from nothing.
-            _inherit(run, game, config, start)
+            learner, replay = inherited
+            run.mkdir(parents=True, exist_ok=True)
+            check_space(run, replay, learner)
+            save(run, 0, learner, learner.configure_optimizers(), replay)
         write_atomically(run / "config.json", (json.dumps(content, indent=2) + "\n").encode())
     except BaseException:
         if not (run / "config.json").exists():
@@ -113,6 +114,11 @@ def save(run: Path, generation: int, learner: Learner, optimizer: torch.optim.Op
         shutil.rmtree(old)
 
 
+def is_saved(run: Path) -> bool:
+    """Whether a run has a state to go on from, of a generation or of what it began with."""
+    return bool(_states(run))
+
+
 def newest(run: Path) -> int:
     """The generation of the newest state of a run, 0 where it has played none yet."""
     states = _states(run)
@@ -142,22 +148,6 @@ def restore(run: Path, learner: Learner, optimizer: torch.optim.Optimizer | None
     return generation
 
 
-def check_start(start: Path, game: Game, network: NetworkConfig) -> None:
-    """Raises ValueError unless a run of `game` with `network` can build on that in folder `start`.
-
-    That must be a run of the same game which has saved a generation, and its network have the same sizes; the new one
-    may have more blocks.
-    """
-    theirs, config = describe(start)
-    if theirs.spec != game.spec:
-        raise ValueError(f"the run in {str(start)!r} is of {theirs.spec!r}, on which {game.spec!r} cannot build")
-    old = config.at(newest(start)).network
-    if old.blocks > network.blocks or old != replace(network, blocks=old.blocks):
-        raise ValueError(f"network must be {old} or have more blocks, got {network}")
-    if not _states(start):
-        raise ValueError(f"the run in {str(start)!r} holds no saved generation (state/NNNNNN) to build on")
-
-
 def check_space(run: Path, replay: Replay, learner: Learner) -> None:
     """Raises OSError, before anything is written, where the disk has no room for what a generation writes."""
     weights = sum(parameter.nbytes for parameter in learner.parameters())
@@ -165,23 +155,6 @@ def check_space(run: Path, replay: Replay, learner: Learner) -> None:
     free = shutil.disk_usage(run).free
     if free < needed:
         raise OSError(f"disk of {str(run)!r} is full: {needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free")
-
-
-def _inherit(run: Path, game: Game, config: Config, start: Path) -> None:
-    """Write the state that a run begins with: the weights and the newest samples of the run in folder `start`.
-
-    The samples are counted as of generations 0 and before.
-    """
-    check_start(start, game, config.network)
-    theirs = describe(start)[1]
-    source = Learner.at(game, theirs, newest(start))
-    remembered = Replay(game, theirs.replay.capacity)
-    generation = restore(start, source, None, remembered)
-    learner = source.grown(game, config, 0)
-    replay = remembered.handed_on(generation, config.replay.capacity)
-    run.mkdir(parents=True, exist_ok=True)
-    check_space(run, replay, learner)
-    save(run, 0, learner, learner.configure_optimizers(), replay)
 
 
 def _states(run: Path) -> list[Path]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import games
 from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
+from tests.training.learned import parts
+from training import state
 from training.config import Config, EvaluationConfig, LearnerConfig, ReplayConfig
 from training.selfplay_config import SelfPlayConfig
 
@@ -34,3 +38,12 @@ def tiny() -> Config:
 def alone() -> Config:
     """The same, played by the training process itself."""
     return replace(TINY, workers=0)
+
+
+@pytest.fixture
+def run(tmp_path: Path, alone: Config) -> Path:
+    """A run folder with one saved state."""
+    folder = tmp_path / "run"
+    state.create(folder, games.load("tic_tac_toe"), alone)
+    state.save(folder, 1, *parts(alone))
+    return folder

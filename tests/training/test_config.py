@@ -11,9 +11,9 @@ import pytest
 import games
 from hybrid.dial import Dial
 from training.config import Config, EvaluationConfig, LaterConfig, LearnerConfig, ReplayConfig, from_json, to_json
+from training.origin import reopened
 from training.recipes import RECIPES, recipe
 from training.selfplay_config import SelfPlayConfig
-from training.settling import reopened
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,37 +15,12 @@ from safetensors.torch import load_file, save_file
 
 import games
 from hybrid.files import write_atomically as write
-from tests.training.test_replay import Payload, random_samples
+from tests.training.learned import parts
+from tests.training.test_replay import Payload
 from training import state
 from training.config import Config, to_json
 from training.learner import Learner
 from training.replay import Replay
-
-
-def parts(
-    config: Config, game_name: str = "tic_tac_toe", seed: int = 0
-) -> tuple[Learner, torch.optim.Optimizer, Replay]:
-    """A learner that has made two steps, its optimizer and a replay with ten samples."""
-    game = games.load(game_name)
-    learner = Learner(game, config.network, config.learner, seed)
-    optimizer = learner.configure_optimizers()
-    for _ in range(2):
-        logits, values = learner(torch.zeros(1, *game.observation_shape))
-        (logits.sum() + values[:, 0].sum()).backward()
-        optimizer.step()
-        learner.update_average()
-    replay = Replay(game, 20)
-    replay.insert(random_samples(game, 10, seed))
-    return learner, optimizer, replay
-
-
-@pytest.fixture
-def run(tmp_path: Path, alone: Config) -> Path:
-    """A run folder with one saved state."""
-    folder = tmp_path / "run"
-    state.create(folder, games.load("tic_tac_toe"), alone)
-    state.save(folder, 1, *parts(alone))
-    return folder
 
 
 def fingerprint(learner: Learner, optimizer: torch.optim.Optimizer, replay: Replay) -> list[bytes]:
@@ -185,54 +159,11 @@ def test_a_full_disk_is_noticed_before_anything_is_written(
         state.check_space(run, replay, learner)
 
 
-@pytest.mark.parametrize("blocks", [1, 3])
-def test_a_run_may_begin_with_what_another_has_learned(run: Path, tmp_path: Path, alone: Config, blocks: int) -> None:
-    """Further blocks change nothing at first, and the samples keep their order and lie before the first generation."""
-    larger = replace(alone, network=replace(alone.network, blocks=blocks), replay=replace(alone.replay, capacity=7))
-    state.create(tmp_path / "next", games.load("tic_tac_toe"), larger, run)
-    theirs, ours = parts(alone, seed=1), parts(larger, seed=2)
-    assert (state.restore(run, *theirs), state.restore(tmp_path / "next", *ours)) == (1, 0)
-    planes = torch.rand(5, *games.load("tic_tac_toe").observation_shape)
-    for one, two in ((theirs[0].network, ours[0].network), (theirs[0].average, ours[0].average)):
-        assert all(torch.equal(a, b) for a, b in zip(one(planes), two(planes), strict=True))
-    assert ours[0].steps == theirs[0].steps == 2
-    remembered, samples = theirs[2].samples[-7:], ours[2].samples
-    assert (samples["generation"] == remembered["generation"] - 1).all()
-    samples["generation"] = remembered["generation"]
-    assert samples.tobytes() == remembered.tobytes()
-    assert state.describe(tmp_path / "next")[1] == larger
-
-
-def test_a_run_of_an_older_version_can_be_built_on_but_not_resumed(run: Path, tmp_path: Path, alone: Config) -> None:
-    """Its optimizer's moments are of parameters by numbers."""
-    path = run / "state" / "000001" / "learner.safetensors"
-    tensors = load_file(path)
-    old = {name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer.")}
-    save_file(old | {"optimizer.0.exp_avg": torch.zeros(2)}, path)
-    with pytest.raises(ValueError, match=r"is of an older version, on which a new run can build \(--start\)"):
-        state.restore(run, *parts(alone))
-    state.create(tmp_path / "next", games.load("tic_tac_toe"), alone, run)
-    assert state.newest(tmp_path / "next") == 0
-
-
-def test_a_run_that_cannot_be_built_on_is_refused(run: Path, tmp_path: Path, alone: Config) -> None:
-    game, new = games.load("tic_tac_toe"), tmp_path / "next"
-    with pytest.raises(ValueError, match=r"network must be NetworkConfig\(blocks=1, channels=8.* or have more blocks"):
-        state.create(new, game, replace(alone, network=replace(alone.network, channels=9)), run)
-    with pytest.raises(ValueError, match="is of 'tic_tac_toe', on which 'connect_four' cannot build"):
-        state.create(new, games.load("connect_four"), alone, run)
-    with pytest.raises(ValueError, match="is no run folder"):
-        state.create(new, game, alone, tmp_path)
-    state.create(tmp_path / "young", game, alone)
-    with pytest.raises(ValueError, match=r"holds no saved generation \(state/NNNNNN\) to build on"):
-        state.create(new, game, alone, tmp_path / "young")
-    assert not new.exists()
-
-
 def test_a_run_that_could_not_be_made_leaves_no_traces(
     run: Path, tmp_path: Path, alone: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     game, new = games.load("tic_tac_toe"), tmp_path / "next"
+    learner, _, replay = parts(alone)
 
     def fail(*arguments: object) -> None:
         assert (new / "state" / "000000" / "replay.npy").exists()
@@ -241,11 +172,11 @@ def test_a_run_that_could_not_be_made_leaves_no_traces(
     with monkeypatch.context() as patch:
         patch.setattr(state, "write_atomically", fail)
         with pytest.raises(KeyboardInterrupt):
-            state.create(new, game, alone, run)
+            state.create(new, game, alone, (learner, replay))
     usage = shutil.disk_usage(run)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
     with pytest.raises(OSError, match="is full"):
-        state.create(new, game, alone, run)
+        state.create(new, game, alone, (learner, replay))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     assert not list(new.iterdir())
 
@@ -256,7 +187,7 @@ def test_a_run_that_could_not_be_made_leaves_no_traces(
     with monkeypatch.context() as patch:
         patch.setattr(state, "write_atomically", late)
         with pytest.raises(KeyboardInterrupt):
-            state.create(new, game, alone, run)
+            state.create(new, game, alone, (learner, replay))
     # What has become a run must keep what it begins with.
     assert state.describe(new)[1] == alone
     assert (new / "state" / "000000" / "replay.npy").exists()
