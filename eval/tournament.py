@@ -96,7 +96,7 @@ def run(
         ValueError: an argument does not fit, an agent cannot be loaded, or the store cannot be used.
     """
     game = _game_of(plan, anchor)
-    resolved = [resolve(spec) if loader is hybrid_agents.load_all else (spec, "") for spec in plan.agents]
+    resolved = [resolve(spec, game) if loader is hybrid_agents.load_all else (spec, "") for spec in plan.agents]
     concrete, hashes = zip(*resolved, strict=True)
     loader(concrete, game)  # a mistake should be known before the store is written to
     with Store(path, game.spec) as store:
@@ -196,8 +196,8 @@ def _labelled(record: Record, labels: dict[int, str]) -> Record:
     return record if record.agents == names else replace(record, agents=names)
 
 
-def resolve(spec: str) -> tuple[str, str]:
-    """An agent's spec with its run replaced by the checkpoint that it means now, and that file's hash.
+def resolve(spec: str, game: Game) -> tuple[str, str]:
+    """The spec of an agent of `game` with its run replaced by the checkpoint that it means now, and that file's hash.
 
     A run that is still training would otherwise be another agent from one worker to the next; and so would a strength
     (`elo`) that is calibrated anew, or a dial that is tuned anew.
@@ -205,7 +205,7 @@ def resolve(spec: str) -> tuple[str, str]:
     Raises:
         ValueError: no such agent.
     """
-    parsed = hybrid_agents.parse_spec(spec)
+    parsed = hybrid_agents.parse_spec(spec, game)
     if parsed.kind != hybrid_agents.RUN:
         return spec, ""
     file = checkpoint.find(parsed.path)

@@ -130,7 +130,7 @@ def run(
     setup = Setup(
         game=game,
         file=place.file,
-        common=(*agents.parse_spec(plan.agent).options, plan.budget.option),
+        common=(*agents.parse_spec(plan.agent, game).options, plan.budget.option),
         store=place.store,
         seed=plan.seed,
         opening_plies=plan.opening_plies,
@@ -148,7 +148,7 @@ def _check(plan: Plan, game: Game, place: Place) -> None:
         raise ValueError(f"game must be for two players to tune by matches, {plan.game} is for {game.players}")
     if place.settings.is_file():
         tuned.read(place.settings)
-    given = agents.parse_spec(plan.agent).options
+    given = agents.parse_spec(plan.agent, game).options
     key, value = plan.budget.option
     options = "&".join(f"{name}={setting}" for name, setting in (*given, (key, value)))
     agents.load(f"{place.file}?{options}", game)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from games import load as load_game
+from games.rules import Game
 from hybrid import agents, checkpoint
 from hybrid.dial import Dial
 from hybrid.strength import level_of
@@ -108,7 +109,7 @@ def plan(design: Design) -> Pool:
     game = load_game(design.game)
     if game.players != 2:
         raise ValueError(f"game must be for 2 players, {game.spec!r} is for {game.players}")
-    files = _spaced(_run_of(design.agent), design.checkpoints)
+    files = _spaced(_run_of(design.agent, game), design.checkpoints)
     query = design.agent.partition("?")[2]
     specs = {generation: _Specs(str(file), query, str(files[max(files)])) for generation, file in files.items()}
     cells = tuple(
@@ -162,9 +163,9 @@ class _Specs:
         return f"{file or self.file}?{'&'.join(filter(None, (*options, self.query)))}"
 
 
-def _run_of(spec: str) -> str:
+def _run_of(spec: str, game: Game) -> str:
     """The path in an agent's spec. Raises ValueError unless it is that of a run, without what the map itself sets."""
-    parsed = agents.parse_spec(spec)
+    parsed = agents.parse_spec(spec, game)
     if parsed.kind != agents.RUN:
         raise ValueError(f"agent must be a run folder or a checkpoint, got {spec!r}")
     taken = [key for key, _ in parsed.options if key in agents.DIAL_OPTIONS]
@@ -177,7 +178,7 @@ def _spaced(path: str, count: int) -> dict[int, Path]:
     """At most `count` checkpoints by generation, evenly spaced up to the newest."""
     newest = checkpoint.find(path)
     if Path(path).is_file():
-        return {int(newest.stem) if newest.stem.isdecimal() else 0: newest}
+        return {int(newest.stem) if newest.stem.isdecimal() else checkpoint.load(newest).generation: newest}
     last = int(newest.stem)
     found = {generation: checkpoint.path_of(path, generation) for generation in range(last + 1)}
     there = [generation for generation, file in found.items() if file.is_file()]

@@ -89,7 +89,7 @@ def measure(
     networks: dict[int, Policies] = {}
     for done, spec in enumerate(pool.agents):
         progress(done, len(pool.agents))
-        concrete, hashed = resolve(spec)
+        concrete, hashed = resolve(spec, game)
         wanted = owners.get(spec, ())
         key = repr((PLAY_VERSION, spec, hashed, digest, seed, wanted))
         if key not in known:
@@ -142,7 +142,7 @@ def _measure(
 
 def _policies(game: Game, spec: str, positions: Positions, seed: int) -> Policies:
     """The policies `[B, A]` of an agent that is loaded for that alone."""
-    return _decide(agents.load(resolve(spec)[0], game), positions, seed)
+    return _decide(agents.load(resolve(spec, game)[0], game), positions, seed)
 
 
 def _decide(agent: Agent, positions: Positions, seed: int) -> Policies:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from games import load as load_game
 from hybrid import agents, checkpoint, tuned
 from hybrid.tuned import Budget, Options
 
@@ -48,7 +49,7 @@ class Plan:
     @property
     def own(self) -> Options:
         """The agent's own options, in which one kind of search differs from another."""
-        return tuned.own_options(agents.parse_spec(self.agent).options)
+        return tuned.own_options(agents.parse_spec(self.agent, load_game(self.game)).options)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def place_of(plan: Plan) -> Place:
     Raises:
         ValueError: the agent is none of a run folder, or its spec sets what is tuned.
     """
-    parsed = agents.parse_spec(plan.agent)
+    parsed = agents.parse_spec(plan.agent, load_game(plan.game))
     if parsed.kind != agents.RUN:
         raise ValueError(f"agent must be a trained run, which has a network to tune, got {plan.agent!r}")
     taken = {*agents.DIAL_OPTIONS, *plan.axes, *(["c_rollout"] if "c_puct" in plan.axes else [])}

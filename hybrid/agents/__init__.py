@@ -1,7 +1,8 @@
 """Agents by spec: `random`, `mcts?simulations=1000`, `runs/c4?dial=0.3&simulations=64`, ...
 
 Each module here is one kind of agent and has a function `make(game, **options) -> Agent`; a spec that names none of
-them is the path of a run folder or checkpoint. A new kind of agent is one new file.
+them is the path of a run folder or checkpoint, or `pretrained`, the checkpoint that comes with Hybrid. A new kind of
+agent is one new file.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from urllib.parse import unquote
 
 from games import Game
 from games.options import parse
-from hybrid import strength, tuned
+from hybrid import pretrained, strength, tuned
 from hybrid.agent import Agent
 from hybrid.evaluate import Evaluators
 
@@ -39,11 +40,12 @@ def kinds() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != RUN)
 
 
-def parse_spec(spec: str) -> Spec:
+def parse_spec(spec: str, game: Game) -> Spec:
     """Split `name?key=value&key=value`; `%26` stands for an ampersand in a value.
 
     Raises:
-        ValueError: it is neither a known kind nor an existing path, or an option has no value.
+        ValueError: it is neither a known kind nor an existing path, an option has no value, or no agent comes with
+            Hybrid for this `game`.
     """
     name, _, query = spec.partition("?")
     items = [item.partition("=") for item in query.split("&") if item]
@@ -53,8 +55,11 @@ def parse_spec(spec: str) -> Spec:
     options = tuple((key, unquote(value)) for key, _, value in items)
     if name in kinds():
         return Spec(kind=name, path="", options=options)
+    if name == pretrained.WORD:
+        return Spec(kind=RUN, path=str(pretrained.find(game)), options=options)
     if not name or not Path(name).exists():
-        raise ValueError(f"unknown agent {name!r}: known are {', '.join(kinds())}, or the path of a run or checkpoint")
+        known = ", ".join(sorted([*kinds(), pretrained.WORD]))
+        raise ValueError(f"unknown agent {name!r}: known are {known}, or the path of a run or checkpoint")
     return Spec(kind=RUN, path=name, options=options)
 
 
@@ -79,7 +84,7 @@ def load_all(specs: Iterable[str], game: Game) -> list[Agent]:
 
 def _load(spec: str, game: Game, evaluators: Evaluators) -> Agent:
     """The agent that `spec` describes, its evaluator one of `evaluators`."""
-    parsed = parse_spec(spec)
+    parsed = parse_spec(spec, game)
     make = importlib.import_module(f"{__name__}.{parsed.kind}").make
     first = (game, parsed.path, evaluators) if parsed.kind == RUN else (game,)
     options = parse(make, f"agent {spec.partition('?')[0]!r}", expand(parsed), skip=len(first))

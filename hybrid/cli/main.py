@@ -84,7 +84,7 @@ def _overview() -> str:
             "",
             "A GAME is a name with options (connect_four, connect_four:rows=5) or the path of a game's file.",
             "An AGENT is a run folder or checkpoint (runs/connect_four, 'runs/connect_four?dial=0.3&simulations=64')",
-            "or one of random, 'mcts?simulations=1000' and others. 'hybrid COMMAND --help' tells the rest.",
+            "or one of random, pretrained, 'mcts?simulations=1000' and others. 'hybrid COMMAND --help' tells the rest.",
             "",
         ]
     )

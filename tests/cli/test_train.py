@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
+import games
+from hybrid import checkpoint, pretrained
+from hybrid.checkpoint import path_of
 from hybrid.cli.commands.train import free_folder
 from tests.cli.conftest import TINY, Hybrid, read
 
@@ -117,7 +121,38 @@ def test_a_new_run_builds_on_a_complete_one(hybrid: Hybrid, trained: Path, tmp_p
     assert "or have more blocks" in hybrid("train", "--start", run, "--network.blocks", "1").error
     assert "--resume goes on" in hybrid("train", "--resume", trained, "--start", run).error
     assert "is no run folder" in hybrid("train", "--start", tmp_path).error
+    assert "no run folder or checkpoint at 'nothing'" in hybrid("train", "--start", "nothing").error
     assert "--recipe is for runs" in hybrid("train", "--start", trained, "--recipe", "quick").error
+
+
+def test_a_new_run_builds_on_a_checkpoint(hybrid: Hybrid, trained: Path, tmp_path: Path) -> None:
+    """Of a game that is named, for no file says by itself what is read."""
+    file, run = tmp_path / "agent.safetensors", tmp_path / "next"
+    shutil.copy(path_of(trained, 3), file)
+    ran = hybrid("train", "tic_tac_toe", "--start", file, "--run", run, "--generations", "1", "--workers", "0")
+    assert (ran.code, ran.err) == (0, "")
+    old, new = (read(folder / "config.json")["config"] for folder in (trained, run))
+    assert new["seed"] == old["seed"] + 1
+    assert new["later"]["after"] == old["later"]["after"] - 3
+    assert new["self_play"]["dial"] == old["self_play"]["dial"]
+    first, last = (checkpoint.load(path).weights for path in (path_of(run, 0), file))
+    assert {name: weight.tobytes() for name, weight in first.items()} == {n: w.tobytes() for n, w in last.items()}
+    assert "needs its game, as in" in hybrid("train", "--start", file).error
+    assert "is an agent for game" in hybrid("train", "connect_four", "--start", file, "--run", tmp_path / "x").error
+
+
+def test_a_new_run_builds_on_the_agent_that_comes_with_hybrid(hybrid: Hybrid, tmp_path: Path) -> None:
+    printed = hybrid("train", "connect_four", "--start", "pretrained", "--print_config")
+    assert printed.code == 0
+    config, agent = yaml.safe_load(printed.out), checkpoint.load(pretrained.find(games.load("connect_four")))
+    assert config["network"] == vars(agent.config)
+    assert config["seed"] == agent.extra["training"]["seed"] + 1
+    assert "needs its game, as in" in hybrid("train", "--start", "pretrained").error
+    assert "an agent comes for connect_four" in hybrid("train", "hex", "--start", "pretrained").error
+    wrong = hybrid("train", "connect_four:rows=5", "--start", "pretrained", "--run", tmp_path / "run")
+    assert "is an agent for game 'connect_four', not for 'connect_four:rows=5'" in wrong.error
+    with_folder = tmp_path / "pretrained"
+    assert "no run folder or checkpoint" in hybrid("train", "--start", with_folder).error
 
 
 def test_a_printed_configuration_means_the_same_when_read(hybrid: Hybrid, tmp_path: Path) -> None:

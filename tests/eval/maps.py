@@ -41,7 +41,7 @@ def run_folder(folder: Path, generations: tuple[int, ...] = tuple(NETWORK)) -> P
 
 def truth(spec: str) -> float:
     """The rating of an agent of the pool; `mcts?simulations=100` has `ANCHOR_ELO`."""
-    parsed = agents.parse_spec(spec)
+    parsed = agents.parse_spec(spec, games.load("tic_tac_toe"))
     options = dict(parsed.options)
     simulations = int(options.get("simulations", "0"))
     if parsed.kind == "random":
@@ -102,14 +102,14 @@ def _records(pool: Pool, openings: int, rng: np.random.Generator) -> tuple[Recor
 
 def _simulations(spec: str) -> int:
     """Network evaluations of a move."""
-    parsed = agents.parse_spec(spec)
+    parsed = agents.parse_spec(spec, games.load("tic_tac_toe"))
     return max(int(dict(parsed.options).get("simulations", "0")), 1) if parsed.kind == agents.RUN else 0
 
 
 def _measured(pool: Pool, spec: str) -> Measured:
     """Costs in proportion to simulations, and errors that fall with the rating."""
     errors = 1.0 / (1.0 + 10 ** ((truth(spec) - 900.0) / 400.0))
-    simulations = dict(agents.parse_spec(spec).options).get("simulations", "0")
+    simulations = dict(agents.parse_spec(spec, games.load("tic_tac_toe")).options).get("simulations", "0")
     share = 0.003 if spec.startswith("mcts") else 0.1
     return Measured(
         milliseconds=0.2 + share * int(simulations),

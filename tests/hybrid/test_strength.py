@@ -114,11 +114,11 @@ def test_temperature_draws_from_the_softened_policy(run: Path) -> None:
 
 
 def test_a_tournament_notices_another_calibration(run: Path) -> None:
-    before = resolve(f"{run}?elo=1000")
+    before = resolve(f"{run}?elo=1000", games.load("tic_tac_toe"))
     assert before[0] == f"{checkpoint.path_of(run, 2)}?simulations=8&reuse=false"
     moved = replace(strength.load(run), rungs=calibration((1.0, 900.0), (3.0, 1000.0)).rungs)
     strength.save(run / strength.FILE, moved)
-    after = resolve(f"{run}?elo=1000")
+    after = resolve(f"{run}?elo=1000", games.load("tic_tac_toe"))
     assert after[0] == f"{checkpoint.path_of(run, 2)}?simulations=4&reuse=false"
     assert after[1] != before[1]
 

@@ -30,6 +30,7 @@ def run(*, games: list[str], seed: int) -> Outcome:
     """Show every game; listing them draws nothing at random, so `seed` is without effect."""
     from games import load, names
     from games.load import listing
+    from hybrid import pretrained
     from hybrid.solve import method
 
     found = {listing(name): method(load(name)) for name in games or names()}
@@ -42,7 +43,8 @@ def run(*, games: list[str], seed: int) -> Outcome:
         shown.add_row(name, way or "none", str(game.players), str(game.actions), shape, str(game.symmetries))
     screen = console()
     screen.print(shown)
-    for note in () if games else NOTES:
+    ready = f"The agent 'pretrained' comes with Hybrid, for {', '.join(pretrained.names())}."
+    for note in () if games else (ready, *NOTES):
         screen.print(escape(note))
     return Outcome({"games": [{**_as_json(game), "solver": way} for game, way in found.items()]})
 

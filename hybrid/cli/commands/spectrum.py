@@ -160,7 +160,10 @@ def _stopped(now: Progress | None, folder: Path) -> Outcome:
 
 
 def _folder(agent: str) -> Path:
-    """Where results go by default: into the run folder, one for each checkpoint named; or beside a lone checkpoint."""
+    """Where results go by default: into the run folder, one for each checkpoint named; or beside a lone checkpoint.
+
+    Those of `pretrained` go into a folder of that name.
+    """
     from hybrid import checkpoint
 
     path = Path(agent.partition("?")[0])

@@ -1,4 +1,4 @@
-"""Train an agent on a game, build on another run (--start), or go on with one that was stopped (--resume).
+"""Train an agent on a game, build on another (--start), or go on with one that was stopped (--resume).
 
 The run folder (by default runs/GAME, or the next free runs/GAME-2, ...) holds the configuration, the agent after each
 generation, TensorBoard events and match results. A recipe sets every option to fit the game; a YAML file (--config)
@@ -22,7 +22,7 @@ from hybrid.cli.output import Outcome, console, file_stem
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-    from games import Game
+    from training.origin import Origin
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     from training.recipes import RECIPES
 
     parser.add_argument(
-        "game", type=str | None, nargs="?", default=None, help="such as connect_four; not with --resume or --start"
+        "game", type=str | None, nargs="?", default=None, help="such as connect_four; not with --resume or --start RUN"
     )
     parser.add_argument("--recipe", choices=list(RECIPES), default="standard", help="what the other options start from")
     parser.add_argument("--run", type=Path | None, default=None, metavar="FOLDER", help="a new run folder")
@@ -40,12 +40,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--start",
-        type=Path | None,
+        type=str | None,
         default=None,
         metavar="RUN",
-        help="make a new run that begins with this one's network, to which blocks may be added, and replay; all "
-        "options are what this run would go on with but for those given, the seed, which is the next, and what is "
-        "measured on the machine",
+        help="make a new run that begins with this one's network, to which blocks may be added, and replay, or with "
+        "the network of this checkpoint of GAME, or of 'pretrained'; all options are what its run would go on with but "
+        "for those given, the seed, which is the next, and what is measured on the machine",
     )
     parser.add_argument("--config", action="config", help="a YAML file of options")
     parser.add_class_arguments(Config)
@@ -58,17 +58,18 @@ def defaults(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]
 
     shown = [argument for argument in arguments if not argument.startswith(("-h", "--help", "--print_config"))]
     options = parser.parse_args(shown)
-    if (before := options.resume or options.start) is not None:
-        from training.settling import reopened
-        from training.state import describe, newest
+    if (options.resume or options.start) is not None and options.recipe != parser.get_default("recipe"):
+        raise ValueError(f"--recipe is for runs that begin from nothing, got {options.recipe!r}")
+    if options.resume is not None:
+        from training.state import describe
 
-        if options.recipe != parser.get_default("recipe"):
-            raise ValueError(f"--recipe is for runs that begin from nothing, got {options.recipe!r}")
-        known = describe(before)[1]
+        return to_json(describe(options.resume)[1])
+    if options.start is not None:
+        from training.origin import reopened
+
+        known = _origin(options.game, options.start)
         # With the same seed the games would begin as the other run's did.
-        return to_json(
-            known if options.resume else reopened(dataclasses.replace(known, seed=known.seed + 1), newest(before))
-        )
+        return to_json(reopened(dataclasses.replace(known.config, seed=known.config.seed + 1), known.generation))
     if options.game is not None:
         from games import load
 
@@ -84,11 +85,12 @@ def run(
     recipe: str,
     run: Path | None,
     resume: Path | None,
-    start: Path | None,
+    start: str | None,
     config: Any,
     **fields: Any,
 ) -> Outcome:
     """Train to the end, showing how it goes; `recipe` and `config` have already made their way into `fields`."""
+    from games import load
     from hybrid.cli.training_screen import TrainingScreen
     from training import loop, state
     from training.config import from_json, to_json
@@ -103,7 +105,12 @@ def run(
             )
         folder = resume
     else:
-        trained = _game(game, start)
+        if start is not None:
+            before = _origin(game, start)
+            trained, start = before.game, str(before.path)
+        else:
+            assert game is not None  # `defaults` has seen to it
+            trained = load(game)
         folder = run or free_folder(trained.spec, Path("runs"))
     screen = console()
     with TrainingScreen(screen) as observer, _vacated(folder, reserved=run is None and resume is None):
@@ -129,17 +136,21 @@ def run(
     return Outcome(_as_json(folder, agent, observer.done, begun, observer.matches))
 
 
-def _game(name: str | None, start: Path | None) -> Game:
-    """The game that is trained: the one of this name, or that of the run to build on."""
+def _origin(name: str | None, start: str) -> Origin:
+    """What a run builds on: a run, whose game it takes, or a checkpoint of the game of this name."""
     from games import load
-    from training.state import describe
+    from hybrid import pretrained
+    from training import origin
 
-    if start is None:
-        assert name is not None  # `defaults` has seen to it
-        return load(name)
-    if name is not None:
-        raise ValueError(f"--start takes the game of its run: give no game with it, got {name!r}")
-    return describe(start)[0]
+    ready = start == pretrained.WORD
+    if not ready and not Path(start).is_file():
+        if name is not None:
+            raise ValueError(f"--start takes the game of its run: give no game with it, got {name!r}")
+        return origin.read(start)
+    if name is None:
+        raise ValueError(f"--start {start} needs its game, as in 'hybrid train connect_four --start {start}'")
+    game = load(name)
+    return origin.read(pretrained.find(game) if ready else start, game)
 
 
 def free_folder(game: str, parent: Path) -> Path:
