@@ -61,7 +61,8 @@ def wilson(score: float, games: float, quantile: float) -> tuple[float, float]:
     shrink = 1.0 + quantile**2 / games
     middle = (score + quantile**2 / (2.0 * games)) / shrink
     half = quantile * math.sqrt(score * (1.0 - score) / games + (quantile / (2.0 * games)) ** 2) / shrink
-    return max(middle - half, 0.0), min(middle + half, 1.0)
+    # At the ends rounding would leave an end open that is closed.
+    return max(middle - half, 0.0) if score > 0.0 else 0.0, min(middle + half, 1.0) if score < 1.0 else 1.0
 
 
 def calibration_error(expected: npt.ArrayLike, got: npt.ArrayLike, bins: int = 10) -> float:

@@ -57,6 +57,15 @@ def _coverage(rng: np.random.Generator, score: float, draws: float, spread: floa
     return hits / matches
 
 
+@pytest.mark.parametrize("count", [1, 7, 11, 200, 1999])
+def test_an_end_of_an_interval_that_is_certain_is_exact(count: int) -> None:
+    """Where rounding would leave a gap of 1e-16, Elo would be 6,000 instead of infinite."""
+    low, high = statistics.score_interval([1.0] * count)
+    assert 0.0 < low < high == 1.0
+    low, high = statistics.score_interval([0.0] * count)
+    assert 0.0 == low < high < 1.0
+
+
 def test_intervals_cover_the_true_score() -> None:
     rng = np.random.default_rng(0)
     for score, draws, spread in ((0.5, 0.0, 0.0), (0.5, 0.3, 1.5), (0.75, 0.3, 0.5), (0.9, 0.2, 0.0)):
