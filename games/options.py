@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import difflib
 import inspect
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -23,12 +24,24 @@ def parse(make: Callable[..., Any], owner: str, pairs: Iterable[tuple[str, str]]
     parsed: dict[str, Any] = {}
     for key, value in pairs:
         if key not in parameters:
-            allowed = ", ".join(f"{p.name}={p.default}" for p in parameters.values()) or "none"
-            raise ValueError(f"{owner} has no option {key!r}: its options are {allowed}")
+            close = difflib.get_close_matches(key, parameters, 1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            allowed = ", ".join(_shown(parameter) for parameter in parameters.values()) or "none"
+            raise ValueError(f"{owner} has no option {key!r}: {hint}its options are {allowed}")
         if key in parsed:
             raise ValueError(f"option {key} of {owner} is given twice")
         parsed[key] = _convert(key, value, parameters[key], owner)
     return parsed
+
+
+def _shown(parameter: inspect.Parameter) -> str:
+    """An option with its default as it is written; by its name alone where that is unset."""
+    default = parameter.default
+    if default is None or default == "":
+        return parameter.name
+    if isinstance(default, Enum):
+        return f"{parameter.name}={default.name.lower()}"
+    return f"{parameter.name}={str(default).lower() if isinstance(default, bool) else default}"
 
 
 def _convert(key: str, value: str, parameter: inspect.Parameter, owner: str) -> Any:

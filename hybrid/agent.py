@@ -89,6 +89,15 @@ def divergence(policy: npt.NDArray[np.float32], reference: npt.NDArray[np.float3
     return np.asarray((policy * np.log(ratio)).sum(axis=1), np.float64)
 
 
+def require_decidable(game: Game, positions: Positions, seeds: npt.NDArray[np.uint64]) -> None:
+    """Raises ValueError unless there are `positions` `[B]`, it is a player's turn in each, and `seeds` are `[B]`."""
+    if not len(positions):
+        raise ValueError("positions must be at least one to decide, got none")
+    if np.shape(seeds) != (len(positions),):
+        raise ValueError(f"seeds must have shape ({len(positions)},), one for each position, got {np.shape(seeds)}")
+    require_movers(game, positions)
+
+
 def require_movers(game: Game, positions: Positions) -> None:
     """Raises ValueError unless it is a player's turn in each of `positions` `[B]`."""
     for what, wrong in (

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, Positions
-from hybrid.agent import Decisions, Root, require_movers
+from hybrid.agent import Decisions, Root, require_decidable
 from hybrid.choice import draw
 from hybrid.dial import Dial
 from hybrid.evaluate import Evaluator, Judged, UniformEvaluator, averaged, images
@@ -70,11 +70,9 @@ class SearchAgent:
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
         """See `Agent.decide`. With a time budget, rows are decided one after another, each with the whole budget."""
-        if not len(positions):
-            raise ValueError("positions must be at least one to decide, got none")
         if self._time is None:
             return finish([self.deciding(positions, seeds, games)], self.evaluator)[0]
-        require_movers(self.game, positions)
+        require_decidable(self.game, positions, seeds)
         self._warm_up(positions[:1])
         return self._decide_timed(positions, seeds, games, self._time)
 
@@ -87,7 +85,7 @@ class SearchAgent:
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Deciding:
         """See `hybrid.together.Sharing`. What is loaded or compiled first is so at once, before any clock runs."""
-        require_movers(self.game, positions)
+        require_decidable(self.game, positions, seeds)
         self._warm_up(positions[:1])
         return self._steps(positions, seeds, games)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -10,6 +11,10 @@ from hybrid.strategy import Selection, Strategy, Target
 
 UNLIMITED = 2**40
 """More simulations or evaluations than any search makes."""
+
+
+_MOST = 1_000_000_000
+"""What numbers of nodes, evaluations and the like may be at most."""
 
 
 class LeafImages(Enum):
@@ -85,20 +90,20 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         for name in ("c_puct", "c_rollout", "c_base", "c_uct", "c_visit", "c_scale", "dirichlet_total"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if not self.fpu_reduction >= 0:
-            raise ValueError(f"fpu_reduction must be at least 0, got {self.fpu_reduction}")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
+        if not 0 <= self.fpu_reduction < math.inf:
+            raise ValueError(f"fpu_reduction must be at least 0 and finite, got {self.fpu_reduction}")
         if not 0 <= self.noise_fraction <= 1:
             raise ValueError(f"noise_fraction must be between 0 and 1, got {self.noise_fraction}")
         if self.max_nodes < 2:
             raise ValueError(f"max_nodes must be at least 2, got {self.max_nodes}")
         for name in ("max_evaluations", "leaf_nodes", "root_nodes"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) <= _MOST:
+                raise ValueError(f"{name} must be between 0 and {_MOST:,}, got {getattr(self, name)}")
         for name in ("max_considered", "parallel_leaves"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= _MOST:
+                raise ValueError(f"{name} must be between 1 and {_MOST:,}, got {getattr(self, name)}")
         if self.leaf_images == LeafImages.ALL and not self.symmetric:
             raise ValueError("leaf_images=all needs symmetric, got all and false: roots are leaves at first")
         if self.strategy == Strategy.GUMBEL and self.dial.seconds is not None:

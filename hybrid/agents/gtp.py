@@ -15,7 +15,7 @@ import numpy.typing as npt
 from games import Game, Positions
 from games.load import settings
 from hybrid import gtp
-from hybrid.agent import Decisions
+from hybrid.agent import Decisions, require_decidable
 from hybrid.choice import pick
 from hybrid.durations import parse_duration
 from hybrid.gtp_process import EngineFailedError, EngineProcess
@@ -57,8 +57,7 @@ class GtpAgent:
         Without `games` every position is set up on a cleared board; with them the program goes on with a game that it
         was asked about last, and may use what it remembers of it.
         """
-        if positions["terminal"].any():
-            raise ValueError("positions must not be terminal: there is nothing to decide")
+        require_decidable(self._game, positions, seeds)
         actions, seconds = np.zeros(len(positions), np.int64), np.zeros(len(positions))
         for row in range(len(positions)):
             started = clock.perf_counter()

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, Positions
-from hybrid.agent import Decisions
+from hybrid.agent import Decisions, require_decidable
 from hybrid.choice import pick, uniform
 from hybrid.durations import parse_duration
 from hybrid.minimax import AlphaBeta
@@ -24,14 +24,17 @@ class MinimaxAgent:
         self._search = search
         self._depth = depth
         self._seconds = seconds
+        self._warm = False
 
     def decide(
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
         """See `Agent.decide`; with a time budget, every row has the whole of it."""
+        require_decidable(self._search.game, positions, seeds)
         best = np.zeros((len(positions), self._search.game.num_actions), np.bool_)
         values = np.zeros((len(positions), 2), np.float32)
         plies, seconds = np.zeros(len(positions), np.int64), np.zeros(len(positions))
+        self._warm_up(positions[:1])
         for row, seed in enumerate(seeds):
             started = clock.perf_counter()
             position = positions[row : row + 1]
@@ -49,6 +52,12 @@ class MinimaxAgent:
             plies=plies,
             seconds=seconds,
         )
+
+    def _warm_up(self, position: Positions) -> None:
+        """Load or compile what is needed, before any clock runs."""
+        if not self._warm:
+            self._search.analyse(position, depth=1)
+            self._warm = True
 
     def forget(self) -> None:
         """Nothing outlives a decision."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, Positions
-from hybrid.agent import Decisions
+from hybrid.agent import Decisions, require_decidable
 from hybrid.choice import pick, uniform
 from hybrid.solve import Solver, solver
 
@@ -19,8 +19,9 @@ ROUNDING = 1e-6
 class PerfectAgent:
     """Plays one of the moves that keep the game-theoretic value, chosen by the seed."""
 
-    def __init__(self, oracle: Solver, fastest: bool) -> None:
+    def __init__(self, game: Game, oracle: Solver, fastest: bool) -> None:
         self.name = "perfect"
+        self._game = game
         self._solver = oracle
         self._fastest = fastest
 
@@ -28,6 +29,7 @@ class PerfectAgent:
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
         """See `Agent.decide`."""
+        require_decidable(self._game, positions, seeds)
         started = time.perf_counter()
         scores = self._solver.action_values(positions).astype(np.float64)
         top = np.nanmax(scores, axis=1, keepdims=True)
@@ -59,4 +61,4 @@ def make(game: Game, fastest: bool = False) -> PerfectAgent:
     """
     if fastest and game.stochastic:
         raise ValueError(f"fastest must be false in games of chance, whose length is not certain, got {game.spec!r}")
-    return PerfectAgent(solver(game), fastest)
+    return PerfectAgent(game, solver(game), fastest)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, Positions
-from hybrid.agent import Decisions
+from hybrid.agent import Decisions, require_decidable
 
 
 class RandomAgent:
@@ -20,6 +20,7 @@ class RandomAgent:
         self, positions: Positions, seeds: npt.NDArray[np.uint64], games: npt.NDArray[np.int64] | None = None
     ) -> Decisions:
         """See `Agent.decide`."""
+        require_decidable(self._game, positions, seeds)
         legal = self._game.legal_actions(positions)
         uniform = [np.random.default_rng(int(seed)).random() for seed in seeds]
         ranks = np.cumsum(legal, axis=1)

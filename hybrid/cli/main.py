@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("hybrid: interrupted\n")
         return INTERRUPTED
-    except (ValueError, OSError, SyntaxError) as error:
+    except (ValueError, OSError, SyntaxError, MemoryError, OverflowError) as error:
         if "--traceback" in arguments:
             traceback.print_exc()
         sys.stderr.write(f"hybrid: error: {one_line(error)}\n")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import games
-from games import Game
+from games import Game, Positions
 from hybrid import agents, checkpoint
 from hybrid.dial import Dial
+from hybrid.minimax import AlphaBeta, Analysis
 from hybrid.network_config import NetworkConfig, NetworkShape, initial_weights
 from hybrid.search import SearchConfig
 from hybrid.search_agent import SearchAgent, dial_from
@@ -69,7 +72,12 @@ def test_an_empty_query_means_the_defaults() -> None:
         ("mtcs", "unknown agent 'mtcs': known are .*mcts.*random"),
         ("no/such/run?dial=1", "unknown agent 'no/such/run'"),
         ("", "unknown agent ''"),
-        ("mcts?simulation=10", "agent 'mcts' has no option 'simulation': its options are simulations="),
+        (
+            "mcts?simulation=10",
+            r"agent 'mcts' has no option 'simulation': did you mean 'simulations'\? its options are simulations, ",
+        ),
+        ("mcts?xyz=10", "agent 'mcts' has no option 'xyz': its options are .*strategy=puct, .*reuse=true"),
+        ("mcts?c_rollout=1e999", "c_rollout must be positive and finite, got inf"),
         ("random?simulations=10", "agent 'random' has no option 'simulations'"),
         ("mcts?simulations", "option 'simulations' needs a value"),
         ("mcts?simulations=10&simulations=20", "option simulations of agent 'mcts' is given twice"),
@@ -78,7 +86,7 @@ def test_an_empty_query_means_the_defaults() -> None:
         ("mcts?simulations=0", "simulations must be at least 1, got 0"),
         ("mcts?simulations=5&time=10ms", "a move has one budget, got simulations=5 and time=10ms"),
         ("mcts?simulations=-5", "simulations must be at least 1.*got -5"),
-        ("mcts?c_rollout=-1", "c_rollout must be positive, got -1"),
+        ("mcts?c_rollout=-1", "c_rollout must be positive and finite, got -1"),
         ("mcts?reuse=perhaps", "reuse.*'perhaps'"),
         ("mcts?strategy=best", "strategy.*'best'"),
         ("mcts?time=20", "time must be a number with a unit out of ms, s, m, h, got '20'"),
@@ -131,7 +139,8 @@ def test_a_run_proves_as_its_spec_says(run: Path, query: str, leaf: int, root: i
     ("query", "message"),
     [
         ("?leaf_nodes=0.5", "leaf_nodes.*must be of type int.*'0.5'"),
-        ("?root_nodes=-1", "root_nodes must be at least 0, got -1"),
+        ("?parallel_leaves=1000000000000", "parallel_leaves must be between 1 and .*, got 1000000000000"),
+        ("?root_nodes=-1", "root_nodes must be between 0 and 1,000,000,000, got -1"),
         ("?dial=0.5&prior_weight=0.5", "dial sets prior_weight too.*not both"),
         ("?dial=0.5&value_weight=1", "dial sets value_weight too.*not both"),
         ("?dial=2", "dial must be between 0 and 1, got 2"),
@@ -198,7 +207,7 @@ def test_a_decision_depends_on_its_own_row_alone(spec: str, run: Path) -> None:
         assert_same(alone, part(together, [row]))
 
 
-@pytest.mark.parametrize("spec", BASIC[1:])
+@pytest.mark.parametrize("spec", [*BASIC, "minimax?depth=1", "perfect"])
 def test_there_is_nothing_to_decide_when_the_game_is_over(spec: str) -> None:
     game, position = tic_tac_toe(), tic_tac_toe().initial(1)
     for action in (0, 3, 1, 4, 2):
@@ -266,6 +275,32 @@ def test_on_the_clock_one_tree_is_enough_for_games_that_are_not_remembered() -> 
     assert len(decisions.actions) == 5
     assert agent.search is not None
     assert len(agent.search.seeds) == 1
+
+
+def test_what_minimax_loads_at_first_is_on_nobody_s_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent, happened, analyse = agents.load("minimax?depth=2", tic_tac_toe()), [], AlphaBeta.analyse
+
+    def noted(self: AlphaBeta, position: Positions, **limits: Any) -> Analysis:
+        happened.append("search")
+        return analyse(self, position, **limits)
+
+    def looked() -> float:
+        happened.append("clock")
+        return 0.0
+
+    monkeypatch.setattr(AlphaBeta, "analyse", noted)
+    monkeypatch.setattr("hybrid.agents.minimax.clock", SimpleNamespace(perf_counter=looked))
+    for _ in range(2):
+        agent.decide(tic_tac_toe().initial(1), seeds(1))
+    assert happened == ["search", *["clock", "search", "clock"] * 2]
+
+
+@pytest.mark.parametrize("spec", ["random", "minimax?depth=1", "perfect", "mcts?simulations=4", "mcts?time=1ms"])
+def test_a_decision_needs_a_seed_for_each_position(spec: str) -> None:
+    """One for all would make games alike that are meant to be independent."""
+    agent = agents.load(spec, tic_tac_toe())
+    with pytest.raises(ValueError, match=r"seeds must have shape \(2,\), one for each position, got \(1,\)"):
+        agent.decide(tic_tac_toe().initial(2), seeds(1))
 
 
 def test_a_decision_needs_a_position() -> None:
