@@ -126,7 +126,7 @@ def run(
     """
     game, place, space = load_game(plan.game), place_of(plan), Space.of(plan.axes)
     _check(plan, game, place)
-    place.folder.mkdir(exist_ok=True)
+    place.folder.mkdir(parents=True, exist_ok=True)
     setup = Setup(
         game=game,
         file=place.file,

@@ -66,6 +66,25 @@ def settings(spec: str) -> dict[str, Any]:
     return options(name) | _options(_make(_module(name), name), name, text)
 
 
+def same(stored: str, spec: str) -> bool:
+    """Whether `stored`, the spec of a game of before, means the game with `spec`, defaults spelled out.
+
+    A game's own file counts by its name, wherever it lies. Only the one that `spec` names is ever read.
+
+    Raises:
+        ValueError: the game named by `spec` has no such options as `stored`.
+    """
+    (stored_name, _, stored_options), (name, _, text) = stored.partition(":"), spec.partition(":")
+    if stored == spec or name in BRIDGES:
+        return stored == spec
+    if not (stored_name == name or (name.endswith(".py") and Path(stored_name).name == Path(name).name)):
+        return False
+    one, other = (
+        {key: str(value) for key, value in settings(f"{name}:{given}").items()} for given in (stored_options, text)
+    )
+    return one == other
+
+
 def respecified(spec: str, **changes: Any) -> str:
     """`spec` with some of its options changed."""
     name, _, text = spec.partition(":")

@@ -19,7 +19,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialise
 
 from games import Game
-from games.load import BRIDGES, settings
+from games.load import same
+from hybrid import pretrained
 from hybrid.files import write_atomically
 from hybrid.network_config import NetworkConfig, NetworkShape, Ranges, Weights, check_ranges, check_weights
 
@@ -113,7 +114,12 @@ def path_of(run: str | os.PathLike[str], generation: int) -> Path:
 
 
 def beside(file: Path, name: str) -> Path | None:
-    """Where the run folder of the checkpoint `file` keeps the file `name`; None outside of a run folder."""
+    """Where what is found out about the checkpoint `file` is kept as `name`: in its run folder.
+
+    Outside of a run folder that is nowhere, None, but for agents that come with the package (see `pretrained`).
+    """
+    if pretrained.owns(file):
+        return pretrained.folder_of(file) / name
     return file.parent.parent / name if file.parent.name == "checkpoints" else None
 
 
@@ -160,28 +166,10 @@ def _ranges(values: Any) -> Ranges | None:
 def _check_game(path: Path, checkpoint: Checkpoint, game: Game) -> None:
     """Raises ValueError unless the agent was made for `game` as it is."""
     try:
-        same = _same(checkpoint.game, game.spec)
+        alike = same(checkpoint.game, game.spec)
     except ValueError as error:
         raise ValueError(f"{path} is an agent for game {checkpoint.game!r}, which is not as it was: {error}") from error
-    if not same:
+    if not alike:
         raise ValueError(f"{path} is an agent for game {checkpoint.game!r}, not for {game.spec!r}")
     if (shape := NetworkShape.of(game)) != checkpoint.shape:
         raise ValueError(f"{path} is an agent for another version of {game.spec!r}: {checkpoint.shape}, not {shape}")
-
-
-def _same(stored: str, spec: str) -> bool:
-    """Whether the spec in a checkpoint means the game with `spec`, defaults spelled out.
-
-    A game's own file counts by its name, wherever it lies. Only the one that `spec` names is ever read.
-    """
-    (stored_name, _, stored_options), (name, _, options) = stored.partition(":"), spec.partition(":")
-    if stored == spec or name in BRIDGES:
-        return stored == spec
-    if not (stored_name == name or (name.endswith(".py") and Path(stored_name).name == Path(name).name)):
-        return False
-    return _settings(name, stored_options) == _settings(name, options)
-
-
-def _settings(name: str, options: str) -> dict[str, str]:
-    """All options of the game `name`, those given and the defaults of the others."""
-    return {key: str(value) for key, value in settings(f"{name}:{options}" if options else name).items()}

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from hybrid import checkpoint
+from hybrid import checkpoint, pretrained
 from hybrid.files import write_atomically
 
 FILE = "strength.json"
@@ -117,22 +117,27 @@ def save(path: Path, strength: Strength) -> None:
 def load(path: str | Path) -> Strength:
     """The calibration of the checkpoint that `path`, a run folder or a checkpoint, means.
 
+    That of an agent that comes with the package comes with it too, and gives way to the user's own.
+
     Raises:
         ValueError: there is none, the file is damaged, or the checkpoint is in no run folder.
     """
     file = checkpoint.find(path)
-    stored = checkpoint.beside(file, FILE)
+    stored, name = checkpoint.beside(file, FILE), pretrained.spelling(path)
     if stored is None:
-        raise ValueError(f"elo: {str(path)!r} must be in a run folder's checkpoints, where its calibration is kept")
-    if not stored.is_file():
-        raise ValueError(f"elo: {str(path)!r} is not calibrated; 'hybrid spectrum GAME {path}' does that")
-    known, digest = read(stored), checkpoint.digest_of(file)
+        raise ValueError(f"elo: {name!r} must be in a run folder's checkpoints, where its calibration is kept")
+    known = [
+        strength for place in (stored, pretrained.shipped(file, FILE)) if place.is_file() for strength in read(place)
+    ]
+    if not known:
+        raise ValueError(f"elo: {name!r} is not calibrated; 'hybrid spectrum GAME {name}' does that")
+    digest = checkpoint.digest_of(file)
     found = next((strength for strength in known if strength.digest == digest), None)
     if found is None:
         names = ", ".join(sorted({strength.checkpoint for strength in known}))
         raise ValueError(
             f"elo: {stored} calibrates {names}, not {file.name}: "
-            f"run 'hybrid spectrum GAME {path}' again, or name a checkpoint that is calibrated"
+            f"run 'hybrid spectrum GAME {name}' again, or name a checkpoint that is calibrated"
         )
     return found
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from hybrid import checkpoint
+from hybrid import checkpoint, pretrained
 from hybrid.durations import parse_duration
 from hybrid.files import write_atomically
 
@@ -128,11 +128,12 @@ def load(path: str | Path) -> list[Setting]:
     """
     file = checkpoint.find(path)
     stored = checkpoint.beside(file, FILE)
-    hint = f"'hybrid tune GAME {path}' does that"
+    name = pretrained.spelling(path)
+    hint = f"'hybrid tune GAME {name}' does that"
     if stored is None:
-        raise ValueError(f"dial=tuned: {str(path)!r} must be in a run folder's checkpoints, where its dial is kept")
+        raise ValueError(f"dial=tuned: {name!r} must be in a run folder's checkpoints, where its dial is kept")
     if not stored.is_file():
-        raise ValueError(f"dial=tuned: {str(path)!r} is not tuned; {hint}")
+        raise ValueError(f"dial=tuned: {name!r} is not tuned; {hint}")
     settings, digest = read(stored), checkpoint.digest_of(file)
     own = [setting for setting in settings if setting.digest == digest]
     if not own:
@@ -186,7 +187,7 @@ def _left(own: Options, setting: Setting) -> Options:
 
 def _spec(path: str, options: Options) -> str:
     """An agent's spec."""
-    return "?".join(filter(None, (path, "&".join(f"{key}={value}" for key, value in options))))
+    return "?".join(filter(None, (pretrained.spelling(path), "&".join(f"{key}={value}" for key, value in options))))
 
 
 def _budget(options: Iterable[tuple[str, str]]) -> Budget:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from games import load as load_game
 from games.rules import Game
-from hybrid import agents, checkpoint
+from hybrid import agents, checkpoint, pretrained
 from hybrid.dial import Dial
 from hybrid.strength import level_of
 
@@ -111,7 +111,8 @@ def plan(design: Design) -> Pool:
         raise ValueError(f"game must be for 2 players, {game.spec!r} is for {game.players}")
     files = _spaced(_run_of(design.agent, game), design.checkpoints)
     query = design.agent.partition("?")[2]
-    specs = {generation: _Specs(str(file), query, str(files[max(files)])) for generation, file in files.items()}
+    names = {generation: pretrained.spelling(file) for generation, file in files.items()}
+    specs = {generation: _Specs(name, query, names[max(files)]) for generation, name in names.items()}
     cells = tuple(
         Cell(generation=generation, position=position, simulations=budget, agent=spec.at(position, budget))
         for generation, spec in specs.items()

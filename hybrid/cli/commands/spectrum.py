@@ -1,8 +1,8 @@
 """Map what network and search are worth: dial positions, budgets and checkpoints of one run, all rated on one scale.
 
 Writes a page to look at (report.html, which needs nothing else), its plots, a table of all numbers and TensorBoard's
-events into a folder, by default RUN/spectrum, and calibrates the newest checkpoint's strength: from then on
-RUN?elo=1200 plays at that rating of this pool.
+events into a folder, by default RUN/spectrum (for pretrained below ~/.local/share/hybrid), and calibrates the newest
+checkpoint's strength: from then on RUN?elo=1200 plays at that rating of this pool.
 Every game is stored as soon as it is over: stopped, killed or run again, the same command goes on.
 """
 
@@ -84,7 +84,7 @@ def run(
         seed=seed,
         opening_plies=opening_plies,
     )
-    folder = out if out is not None else _folder(agent)
+    folder = out if out is not None else _folder(agent, game)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out must be a folder, got {str(folder)!r}")
     return _survey(design, folder, workers)
@@ -159,14 +159,15 @@ def _stopped(now: Progress | None, folder: Path) -> Outcome:
     return Outcome(data, code=130)
 
 
-def _folder(agent: str) -> Path:
+def _folder(agent: str, game: str) -> Path:
     """Where results go by default: into the run folder, one for each checkpoint named; or beside a lone checkpoint.
 
-    Those of `pretrained` go into a folder of that name.
+    Those of `pretrained` go to what else is found out about it.
     """
-    from hybrid import checkpoint
+    from games import load
+    from hybrid import agents, checkpoint
 
-    path = Path(agent.partition("?")[0])
+    path = Path(agents.parse_spec(agent, load(game)).path)
     if not path.is_file():
         return path / "spectrum"
     name = f"spectrum-{path.stem}"
