@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from eval.records import Cost, Record
+from games.load import same
 from hybrid.agent import PLAY_VERSION
 
 _APPLICATION = 0x48594252
@@ -38,14 +39,14 @@ CREATE TABLE IF NOT EXISTS sides (
 class Store:
     """The games between any number of agents of one game; use it as a context manager."""
 
-    def __init__(self, path: Path, game: str) -> None:
+    def __init__(self, path: Path | str, game: str) -> None:
         """Open or create the store of the game with spec `game`.
 
         Raises:
             ValueError: `path` is something else than a store of this game, is damaged, or cannot be written. It is
                 then left as it was.
         """
-        self.path = path
+        self.path = path = Path(path)
         self.game = game
         _inspect(path, game)
         with self._errors():
@@ -233,5 +234,5 @@ def _require_game(connection: sqlite3.Connection, path: Path, game: str) -> None
     """Raise ValueError unless the store is of `game`."""
     row = connection.execute("SELECT value FROM meta WHERE name = 'game'").fetchone()
     stored = row[0] if row else None
-    if stored != game:
+    if stored is None or not same(stored, game):
         raise ValueError(f"tournament store {str(path)!r} holds games of {stored!r}, not of {game!r}")

@@ -69,20 +69,22 @@ def train(
     config = settle(game, config)
     # Read anew: what is built on may have been trained further meanwhile.
     state.create(Path(run), game, config, None if start is None else origin.read(start, game).hand_on(game, config))
-    return _locked(Path(run), *state.describe(Path(run)), observer)
+    return _locked(Path(run), *state.describe(Path(run), game), observer)
 
 
-def resume(run: Path | str, observer: Observer | None = None) -> Path:
+def resume(run: Path | str, observer: Observer | None = None, *, game: Game | None = None) -> Path:
     """Go on with the run in folder `run` after its last complete generation; returns the agent's file.
 
+    `game` is for a run whose game's file has moved since, or lies elsewhere seen from here.
+
     Raises:
-        ValueError: there is no run, it is damaged, another process trains in it, or a device of it does not exist here,
-            nor an agent that it is measured against, or its network dies.
+        ValueError: there is no run, it is damaged, or of another game, another process trains in it, or a device of it
+            does not exist here, nor an agent that it is measured against, or its network dies.
         ChildProcessError: a self-play worker died.
         OSError: the disk is full or cannot be written.
     """
     run = Path(run)
-    game, config = state.describe(run)
+    game, config = state.describe(run, game)
     _check(game, config)
     return _locked(run, game, config, observer)
 

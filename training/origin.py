@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from games import Game
+from games.load import same
 from hybrid import checkpoint
 from hybrid.network_config import NetworkConfig
 from training import state
@@ -38,7 +39,7 @@ class Origin:
         It must be of the same game, a run must have saved something, and the networks have the same sizes; the new
         one may have more blocks.
         """
-        if self.game.spec != game.spec:
+        if not same(self.game.spec, game.spec):
             raise ValueError(f"{str(self.path)!r} is of {self.game.spec!r}, on which {game.spec!r} cannot build")
         old = self.network
         if old.blocks > network.blocks or old != replace(network, blocks=old.blocks):
@@ -68,10 +69,10 @@ class Origin:
 
 
 def read(path: Path | str, game: Game | None = None) -> Origin:
-    """What lies at `path`: a run folder, or an agent's file, which must be one of `game`.
+    """What lies at `path`: a run folder, or an agent's file; it must be of `game`, which only a run tells by itself.
 
     Raises:
-        ValueError: it is neither, or a file does not tell how it was trained or was not trained on `game`.
+        ValueError: it is neither, or of another game, or a file does not tell how it was trained.
     """
     path = Path(path)
     if path.is_file():
@@ -85,7 +86,7 @@ def read(path: Path | str, game: Game | None = None) -> Origin:
         return Origin(path=path, game=game, config=config, generation=agent.generation, network=agent.config)
     if not path.exists():
         raise ValueError(f"no run folder or checkpoint at {str(path)!r}")
-    known, config = state.describe(path)
+    known, config = state.describe(path, game)
     generation = state.newest(path)
     network = config.at(generation).network
     return Origin(path=path, game=known, config=config, generation=generation, network=network)

@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from torch import Tensor
 
 import games
 from games import Game
-from hybrid.files import flush, write_atomically
+from games.load import same
+from hybrid.files import check_replaceable, flush, write_atomically
 from training.config import Config, from_json, to_json
 from training.learner import Learner
 from training.replay import Replay
@@ -39,12 +40,25 @@ _STATE = re.compile(r"\d{6,}")
 
 
 def check_new(run: Path, game: Game) -> None:
-    """Raises ValueError if a run of `game` cannot be made in the folder `run`."""
+    """Find out whether a run of `game` can be made in the folder `run`, and leave nothing there.
+
+    Raises:
+        ValueError: there is something in the folder, or the game cannot be loaded again by its spec.
+        OSError: nothing can be written there.
+    """
     if not game.spec:
         raise ValueError(f"game must be loaded by name or path to be trained, got {game!r} without a spec")
     if run.exists() and (not run.is_dir() or any(not entry.name.startswith(".") for entry in run.iterdir())):
         hint = "resume it" if (run / "config.json").is_file() else "it holds something else"
         raise ValueError(f"run folder {str(run)!r} exists already: {hint}, or choose another")
+    missing = [folder for folder in (run, *run.parents) if not folder.exists()]
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        check_replaceable(run / "config.json")
+    finally:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def create(run: Path, game: Game, config: Config, inherited: tuple[Learner, Replay] | None = None) -> None:
@@ -70,15 +84,32 @@ def create(run: Path, game: Game, config: Config, inherited: tuple[Learner, Repl
         raise
 
 
-def describe(run: Path) -> tuple[Game, Config]:
-    """What the run in a folder trains, and how. Raises ValueError if there is none."""
+def describe(run: Path, game: Game | None = None) -> tuple[Game, Config]:
+    """What the run in a folder trains, and how; with `game`, whose file may have moved, that has to be it.
+
+    Raises:
+        ValueError: there is no run, or it is another game's.
+    """
     path = run / "config.json"
     if not path.is_file():
         raise ValueError(f"{str(run)!r} is no run folder: it has no config.json")
     content = _read_json(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("game"), str):
         raise ValueError(f"{path} is damaged or of another format than {FORMAT}")
-    return games.load(content["game"]), from_json(content.get("config"))
+    known = _game_of(run, content["game"]) if game is None else game
+    if not same(content["game"], known.spec):
+        raise ValueError(f"the run in {str(run)!r} is of {content['game']!r}, not of {known.spec!r}")
+    return known, from_json(content.get("config"))
+
+
+def _game_of(run: Path, spec: str) -> Game:
+    """The game that a run says it is of. Raises ValueError where it cannot be loaded."""
+    try:
+        return games.load(spec)
+    except ValueError as error:
+        if not spec.partition(":")[0].endswith(".py"):
+            raise
+        raise ValueError(f"{error}: if its file has moved, name the game beside the run, {str(run)!r}") from error
 
 
 @contextmanager

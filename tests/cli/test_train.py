@@ -117,7 +117,8 @@ def test_a_new_run_builds_on_a_complete_one(hybrid: Hybrid, trained: Path, tmp_p
     assert new["later"].pop("after") == old["later"].pop("after") - 4 > 0
     assert new == old
     assert contents(trained / "checkpoints") == before
-    assert "give no game" in hybrid("train", "tic_tac_toe", "--start", trained, "--run", tmp_path / "other").error
+    assert "is of 'tic_tac_toe', not of 'hex'" in hybrid("train", "hex", "--start", trained).error
+    assert "is of 'tic_tac_toe', not of 'hex'" in hybrid("train", "hex", "--resume", trained).error
     assert "or have more blocks" in hybrid("train", "--start", run, "--network.blocks", "1").error
     assert "--resume goes on" in hybrid("train", "--resume", trained, "--start", run).error
     assert "is no run folder" in hybrid("train", "--start", tmp_path).error
@@ -176,6 +177,16 @@ def test_recipes_differ_and_fit_the_game(hybrid: Hybrid) -> None:
     quick, strong = printed("connect_four", "quick"), printed("connect_four", "strong")
     assert quick["generations"] < strong["generations"]
     assert quick["self_play"] != printed("tic_tac_toe", "quick")["self_play"]
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"\xff\xfe\x00", "is no text"), (b" \n", "is empty")])
+def test_a_configuration_without_anything_to_read_is_named(
+    hybrid: Hybrid, tmp_path: Path, content: bytes, said: str
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(content)
+    for option in (["--config", file], [f"--config={file}"]):
+        assert f"{str(file)!r} {said}" in hybrid("train", "tic_tac_toe", *option).error
 
 
 @pytest.mark.parametrize("text", ["generation: 3", "self_play:\n  game: 3", "learner: 3", "- 3"])

@@ -89,6 +89,13 @@ def test_foreign_and_damaged_files_are_refused_and_left_alone(tmp_path: Path) ->
         Store(tmp_path, "tic_tac_toe")
 
 
+def test_a_game_is_the_same_however_it_is_written(tmp_path: Path) -> None:
+    for spec in ("connect_four", "connect_four:rows=6", "connect_four:columns=7,rows=6"):
+        Store(tmp_path / "games.db", spec).close()
+    with pytest.raises(ValueError, match="holds games of 'connect_four', not of 'connect_four:rows=5'"):
+        Store(str(tmp_path / "games.db"), "connect_four:rows=5")
+
+
 def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
     (tmp_path / "games.db").touch()
     assert len(_filled(tmp_path / "games.db")) == 8

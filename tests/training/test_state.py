@@ -79,6 +79,34 @@ def test_existing_folders_are_refused(run: Path, tmp_path: Path, alone: Config) 
     state.create(tmp_path / "empty", game, alone)
 
 
+def test_a_folder_that_cannot_be_made_is_known_before(tmp_path: Path) -> None:
+    """And what was made to find out is gone again."""
+    game = games.load("tic_tac_toe")
+    state.check_new(tmp_path / "some" / "where", game)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("text")
+    for run in (tmp_path / "file" / "run", Path("/proc/run")):
+        with pytest.raises(OSError, match=run.name):
+            state.check_new(run, game)
+
+
+def test_a_run_follows_its_game_s_file(tmp_path: Path, alone: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named anew where it lies elsewhere, as it does seen from another folder."""
+    source = Path(games.__file__).with_name("tic_tac_toe.py").read_text(encoding="utf-8")
+    (tmp_path / "cross.py").write_text(source, encoding="utf-8")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    state.create(tmp_path / "run", games.load("cross.py"), alone)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    games.load.cache_clear()
+    game = games.load("../cross.py")
+    assert state.describe(Path("../run"), game) == (game, alone)
+    with pytest.raises(ValueError, match=r"game file 'cross.py' does not exist: if its file has moved, name the game"):
+        state.describe(Path("../run"))
+    with pytest.raises(ValueError, match=r"is of 'cross.py', not of 'tic_tac_toe'"):
+        state.describe(Path("../run"), games.load("tic_tac_toe"))
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is no run folder: it has no config"):
         state.describe(tmp_path)

@@ -8,6 +8,7 @@ and single options override it, and --print_config shows the outcome without tra
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import shlex
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from hybrid.cli.output import Outcome, console, file_stem
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
+    from games import Game
     from training.origin import Origin
 
 
@@ -31,7 +33,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     from training.recipes import RECIPES
 
     parser.add_argument(
-        "game", type=str | None, nargs="?", default=None, help="such as connect_four; not with --resume or --start RUN"
+        "game",
+        type=str | None,
+        nargs="?",
+        default=None,
+        help="such as connect_four; a run that is gone on with or built on tells its own",
     )
     parser.add_argument("--recipe", choices=list(RECIPES), default="standard", help="what the other options start from")
     parser.add_argument("--run", type=Path | None, default=None, metavar="FOLDER", help="a new run folder")
@@ -56,6 +62,7 @@ def defaults(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]
     from training.config import to_json
     from training.recipes import recipe
 
+    _check_texts(arguments)
     shown = [argument for argument in arguments if not argument.startswith(("-h", "--help", "--print_config"))]
     options = parser.parse_args(shown)
     if (options.resume or options.start) is not None and options.recipe != parser.get_default("recipe"):
@@ -63,7 +70,7 @@ def defaults(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]
     if options.resume is not None:
         from training.state import describe
 
-        return to_json(describe(options.resume)[1])
+        return to_json(describe(options.resume, _named(options.game))[1])
     if options.start is not None:
         from training.origin import reopened
 
@@ -77,6 +84,20 @@ def defaults(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]
     if shown == list(arguments):
         raise ValueError("a game is required, or --resume or --start RUN (see 'hybrid train --help')")
     return {}
+
+
+def _check_texts(arguments: Sequence[str]) -> None:
+    """Name the configuration in which there is nothing to read; what is wrong with others their parser tells."""
+    following = itertools.pairwise(arguments)
+    given = [value for option, value in following if option == "--config"]
+    given += [argument.removeprefix("--config=") for argument in arguments if argument.startswith("--config=")]
+    for path in map(Path, given):
+        try:
+            empty = path.is_file() and not path.read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError:
+            raise ValueError(f"--config must be a text of options, {str(path)!r} is no text") from None
+        if empty:
+            raise ValueError(f"--config must be a text of options, {str(path)!r} is empty")
 
 
 def run(
@@ -98,11 +119,9 @@ def run(
     settings = from_json(_plain(fields))
     begun = time.perf_counter()
     if resume is not None:
-        trained, known = state.describe(resume)
-        if (game, run, start) != (None, None, None) or to_json(settings) != to_json(known):
-            raise ValueError(
-                "--resume goes on with a run exactly as it was: give no game, --run or other option with it"
-            )
+        trained, known = state.describe(resume, _named(game))
+        if (run, start) != (None, None) or to_json(settings) != to_json(known):
+            raise ValueError("--resume goes on with a run exactly as it was: give no --run or other option with it")
         folder = resume
     else:
         if start is not None:
@@ -116,7 +135,7 @@ def run(
     with TrainingScreen(screen) as observer, _vacated(folder, reserved=run is None and resume is None):
         try:
             agent = (
-                loop.resume(folder, observer)
+                loop.resume(folder, observer, game=trained)
                 if resume
                 else loop.train(trained, settings, folder, observer, start=start)
             )
@@ -137,20 +156,21 @@ def run(
 
 
 def _origin(name: str | None, start: str) -> Origin:
-    """What a run builds on: a run, whose game it takes, or a checkpoint of the game of this name."""
-    from games import load
+    """What a run builds on: a run, or a checkpoint of the game of this name."""
     from hybrid import pretrained
     from training import origin
 
-    ready = start == pretrained.WORD
-    if not ready and not Path(start).is_file():
-        if name is not None:
-            raise ValueError(f"--start takes the game of its run: give no game with it, got {name!r}")
-        return origin.read(start)
-    if name is None:
+    game, ready = _named(name), start == pretrained.WORD
+    if game is None and (ready or Path(start).is_file()):
         raise ValueError(f"--start {start} needs its game, as in 'hybrid train connect_four --start {start}'")
-    game = load(name)
-    return origin.read(pretrained.find(game) if ready else start, game)
+    return origin.read(pretrained.find(game) if ready and game else start, game)
+
+
+def _named(game: str | None) -> Game | None:
+    """The game of this name, if one is given: a run tells its own, but not where a game's file lies by now."""
+    from games import load
+
+    return None if game is None else load(game)
 
 
 def free_folder(game: str, parent: Path) -> Path:
@@ -202,6 +222,7 @@ def _as_json(run: Path, agent: Path | None, generation: int, begun: float, match
         "run": str(run),
         "agent": None if agent is None else str(agent),
         "generation": generation,
+        "finished": agent is not None,
         "seconds": time.perf_counter() - begun,
         "matches": [dataclasses.asdict(match) for match in matches],
     }
