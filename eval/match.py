@@ -119,12 +119,12 @@ class Match:
         """The match of these games, in whatever order they ended."""
         return cls(tuple(sorted(games, key=lambda game: (game.round, game.seats))))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the games as JSON lines."""
         records.save(self.games, path)
 
     @classmethod
-    def load(cls, path: Path) -> Match:
+    def load(cls, path: Path | str) -> Match:
         """Read what `save` wrote. Raises ValueError on anything else."""
         return cls(tuple(records.load(path)))
 

@@ -116,19 +116,19 @@ def loads(line: str) -> Record:
         raise ValueError(f"not the record of a game: {error}, in {line[:80]!r}") from None
 
 
-def save(records: Iterable[Record], path: Path) -> None:
+def save(records: Iterable[Record], path: Path | str) -> None:
     """Write records as JSON lines, replacing `path` in one step."""
     write_atomically(path, "".join(f"{dumps(record)}\n" for record in records).encode())
 
 
-def load(path: Path) -> list[Record]:
+def load(path: Path | str) -> list[Record]:
     """Read records written by `save`.
 
     Raises:
         ValueError: the file does not hold records.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
         raise ValueError(f"{path} does not hold game records: it is not text") from None
     return [loads(line) for line in lines]

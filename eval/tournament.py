@@ -69,7 +69,7 @@ class Progress:
 
 def run(
     plan: Plan,
-    path: Path,
+    path: Path | str,
     *,
     workers: int = 1,
     concurrent: int = 64,
@@ -217,13 +217,13 @@ def resolve(spec: str, game: Game) -> tuple[str, str]:
     return f"{file}?{meant}", checkpoint.digest_of(file, meant)
 
 
-def read(path: Path, game: str, *, anchor: str | None = None, anchor_elo: float = 0.0) -> Results:
+def read(path: Path | str, game: str, *, anchor: str | None = None, anchor_elo: float = 0.0) -> Results:
     """All games of a store, without playing any, and the agents that played them.
 
     Raises:
         ValueError: there is no store of `game` at `path`.
     """
-    if not path.is_file():
+    if not Path(path).is_file():
         raise ValueError(f"there is no tournament store {str(path)!r}")
     with Store(path, load_game(game).spec) as store:
         records = tuple(store.records())

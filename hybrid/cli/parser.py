@@ -27,7 +27,7 @@ class CommandParser(ArgumentParser):
 
 def make(module: ModuleType, name: str) -> CommandParser:
     """The parser of command `name`: the options that its module declares and those that every command has."""
-    parser = CommandParser(prog=f"hybrid {name}", description=module.__doc__, exit_on_error=False)
+    parser = CommandParser(prog=f"hybrid {name}", description=module.__doc__, exit_on_error=False, allow_abbrev=False)
     # Else argparse takes `-5,0`, as in `--sprt -5,0`, for an option of its own.
     parser._negative_number_matcher = re.compile(r"-[0-9.]+(,[-+0-9.]+)*$")
     module.add_arguments(parser)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from hybrid.cli.main import main
 
 TINY = Path(__file__).with_name("tiny.yaml")
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "json.md"
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,20 @@ def hybrid(capsys: pytest.CaptureFixture[str]) -> Hybrid:
         capsys.readouterr()
         code = main([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
+        if code != 2 and "--json" in arguments:
+            _check_documented(str(arguments[0]), Path(str(arguments[arguments.index("--json") + 1])))
         return Ran(code, out, err)
 
     return run
+
+
+def _check_documented(command: str, written: Path) -> None:
+    """Every key that a command writes is in docs/json.md; of `hybrid check`, properties are keys too."""
+    if command == "check" or not written.is_file():
+        return
+    general, *sections = re.split(r"^## `hybrid (\w+)`$", DOCUMENTED.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    known = re.findall(r"`(\w+)`", general + dict(zip(sections[::2], sections[1::2], strict=True))[command])
+    assert set(read(written)) <= set(known)
 
 
 @pytest.fixture(scope="session")

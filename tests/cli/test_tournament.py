@@ -87,8 +87,10 @@ def test_stopped_tournaments_go_on(play: Any, monkeypatch: pytest.MonkeyPatch, t
     assert "7 of 60 games are stored" in ran.out
     assert "run the same command again" in ran.out
     assert (result["games"], result["finished"]) == (7, False)
+    stopped = set(result)
     ran, result = play("--csv", tmp_path / "resumed.csv")
     assert (ran.code, result["games"], result["finished"]) == (0, 60, True)
+    assert set(result) == stopped
     play("--csv", tmp_path / "whole.csv", store="whole.db")
     assert moves(tmp_path / "resumed.csv") == moves(tmp_path / "whole.csv")
 
@@ -114,6 +116,7 @@ def test_ratings_that_there_are_none_of_become_null(play: Any, monkeypatch: pyte
     assert result["standings"] == [
         {"agent": agent, "elo": None, "ci95": None, "games": 0, "score": None} for agent in AGENTS
     ]
+    assert [result[name] for name in ("superiority", "scores", "misfit", "cycles", "alpha_rank")] == [None] * 5
 
 
 def test_schedules(play: Any) -> None:

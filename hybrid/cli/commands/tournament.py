@@ -130,7 +130,7 @@ def _stopped(now: Progress | None, path: Path) -> Outcome:
         console().print(standings_table(now.results))
     played = "" if now is None else f"{now.played} of {now.total} games are stored in {escape(str(path))}. "
     console().print(f"\nStopped. {played}To go on, run the same command again.", soft_wrap=True)
-    data: dict[str, Any] = {"games": 0, "store": str(path)} if now is None else _as_json(now.results, path)
+    data: dict[str, Any] = {"games": 0, "store": str(path)} if now is None else _as_json(now.results, path)[0]
     return Outcome({**data, "finished": False}, code=130)
 
 
@@ -162,15 +162,12 @@ def _export(results: Results, exports: dict[str, Path | None]) -> None:
 
 def _show(results: Results, path: Path) -> dict[str, Any]:
     """Print standings, scores of the pairings and cautions; all of it for `--json`."""
-    from eval.transitivity import examine
     from hybrid.cli.tournament_screen import pairings_table, standings_table
 
-    screen, data = console(), {**_as_json(results, path), "superiority": _superiority(results)}
+    screen, (data, pool) = console(), _as_json(results, path)
     screen.print(standings_table(results, final=True))
     cautions = [results.caution]
-    if len(results.records[0].agents) == 2 and len(results.agents) > 2:
-        pool = examine(results)
-        data |= _pool_as_json(pool)
+    if pool is not None:
         screen.print(pairings_table(pool.agents, data["scores"]))
         cautions.append(pool.caution)
     screen.print(
@@ -182,11 +179,20 @@ def _show(results: Results, path: Path) -> dict[str, Any]:
     return data
 
 
-def _as_json(results: Results, path: Path) -> dict[str, Any]:
-    """The results as the object that `--json` writes."""
-    from eval.export import summary
+def _as_json(results: Results, path: Path) -> tuple[dict[str, Any], Transitivity | None]:
+    """The results as the object that `--json` writes, and how well ratings describe more than two agents.
 
-    return {**summary(results), "store": str(path)}
+    What follows from ratings is null as long as games do not connect all agents.
+    """
+    from eval.export import summary
+    from eval.transitivity import examine
+
+    rated = all(line.elo is not None for line in results.standings)
+    data = {**summary(results), "store": str(path), "superiority": _superiority(results) if rated else None}
+    if len(results.agents) < 3 or any(len(record.agents) != 2 for record in results.records):
+        return data, None
+    pool = examine(results) if rated else None
+    return data | _pool_as_json(pool), pool
 
 
 def _superiority(results: Results) -> list[list[float]]:
@@ -195,8 +201,10 @@ def _superiority(results: Results) -> list[list[float]]:
     return [[results.ratings.superiority(one, other) for other in agents] for one in agents]
 
 
-def _pool_as_json(pool: Transitivity) -> dict[str, Any]:
+def _pool_as_json(pool: Transitivity | None) -> dict[str, Any]:
     """How well ratings describe the pool; numbers that there are none of become null."""
+    if pool is None:
+        return dict.fromkeys(("scores", "misfit", "cycles", "alpha_rank"))
     return {
         "scores": [[None if score != score else score for score in row] for row in pool.scores.tolist()],
         "misfit": pool.misfit,
