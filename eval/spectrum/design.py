@@ -228,13 +228,12 @@ def _beside(
     for generation, network in networks.items() if 0.0 not in design.positions else ():
         yield network, next(cell.agent for cell in cells if cell.generation == generation)
         yield from ((network, opponent) for opponent in design.opponents)
-    ladder = [agent for _, agent in rungs]
-    yield from itertools.pairwise(ladder)
-    # Over the steps of the ladder too, so that errors do not add up on the way down to random play.
-    yield from zip(ladder, ladder[2:], strict=False)
-    if ladder and 1.0 in design.positions:
-        # The weakest search is a better measure of the weak than opponents that always win.
-        weak = next(cell.agent for cell in cells if cell.position == 1.0)
-        yield from ((agent, weak) for level, agent in rungs if level < 1.0)
-    if ladder:
-        yield ladder[-1], design.opponents[0]
+    # Among themselves the rungs, which are one network, tell little of how they fare against others.
+    others = [*design.opponents, *(cell.agent for cell in cells if cell.position == 1.0)]
+    yield from ((agent, other) for level, agent in rungs if level < 1.0 for other in others)
+    if rungs:
+        (_, weakest), (_, next_weakest) = rungs[:2]
+        yield weakest, next_weakest
+    for level, agent in rungs:
+        if level >= 1.0:
+            yield from ((agent, opponent) for opponent in design.opponents)

@@ -60,8 +60,11 @@ def test_everyone_meets_the_opponents_and_neighbours(spectrum: Spectrum) -> None
     for one, other in (((8, 0.5, 16), (8, 0.5, 64)), ((8, 0.5, 16), (17, 0.5, 16)), ((25, 0.5, 64), (25, 0.75, 64))):
         assert {place[one], place[other]} in met
     assert {place[8, 0.75, 16], place[8, 0.75, 256]} not in met
-    ladder = [agent for _, agent in pool.rungs]
-    assert all({one, other} in met for one, other in itertools.pairwise(ladder))
+    # The rungs of the ladder are rated by others, not by each other: softer moves of one network tell little of that.
+    weak = [agent for level, agent in pool.rungs if level < 1.0]
+    direct = {cell.agent for cell in pool.cells if cell.position == 1.0}
+    assert all({one, other} in met for one in weak for other in direct.union(spectrum.design.opponents))
+    assert [pair for pair in itertools.combinations(weak, 2) if set(pair) in met] == [(weak[0], weak[1])]
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, [10]), (2, [5, 10]), (3, [3, 7, 10]), (20, list(range(1, 11)))])
@@ -246,7 +249,8 @@ def test_calibrations_rise_and_stay_near_what_was_measured(tmp_path: Path, seed:
     assert low < ANCHOR_ELO < high
     found = [strength.level(elo) for elo in np.linspace(low, high, 200)]
     assert found == sorted(found)
-    assert (found[0], found[-1]) == (0.0, 9.0)
+    # The cheapest of those that are equally strong.
+    assert (found[0], found[-1]) == (0.0, next(rung.level for rung in strength.rungs if rung.elo == high))
 
 
 def test_measurements_agree_with_the_agents_own(tmp_path: Path) -> None:
