@@ -225,5 +225,5 @@ def test_where_only_one_leaf_is_asked_for_the_search_is_the_plain_one_bit_for_bi
 
 @pytest.mark.parametrize("parallel", [0, -1])
 def test_at_least_one_leaf(parallel: int) -> None:
-    with pytest.raises(ValueError, match=f"parallel_leaves must be at least 1, got {parallel}"):
+    with pytest.raises(ValueError, match=f"parallel_leaves must be between 1 and 1,000,000,000, got {parallel}"):
         SearchConfig(parallel_leaves=parallel)
