@@ -12,7 +12,6 @@ from hybrid.strategy import Selection, Strategy, Target
 UNLIMITED = 2**40
 """More simulations or evaluations than any search makes."""
 
-
 _MOST = 1_000_000_000
 """What numbers of nodes, evaluations and the like may be at most."""
 

@@ -228,12 +228,9 @@ def _beside(
     for generation, network in networks.items() if 0.0 not in design.positions else ():
         yield network, next(cell.agent for cell in cells if cell.generation == generation)
         yield from ((network, opponent) for opponent in design.opponents)
-    # Among themselves the rungs, which are one network, tell little of how they fare against others.
-    others = [*design.opponents, *(cell.agent for cell in cells if cell.position == 1.0)]
-    yield from ((agent, other) for level, agent in rungs if level < 1.0 for other in others)
-    if rungs:
-        (_, weakest), (_, next_weakest) = rungs[:2]
-        yield weakest, next_weakest
+    # Among themselves softened rungs, which are one network, tell little of how they fare against others.
+    direct = [cell.agent for cell in cells if cell.position == 1.0]
     for level, agent in rungs:
-        if level >= 1.0:
-            yield from ((agent, opponent) for opponent in design.opponents)
+        yield from ((agent, other) for other in (*design.opponents, *(direct if level < 1.0 else ())))
+    if rungs:
+        yield rungs[0][1], rungs[1][1]  # random play may lose to all others

@@ -53,6 +53,9 @@ def test_without_a_command_the_overview_goes_to_standard_error(hybrid: Hybrid) -
     [
         (["tarin", "connect_four"], ["'tarin'", "'train'"]),
         (["match"], ["game"]),
+        (["match", "tic_tac_toe", "random", "random", "--game", "2"], ["--game"]),
+        (["train", "tic_tac_toe", "--network.block", "3"], ["--network.block"]),
+        (["match", "tic_tac_toe", f"mcts?simulations={'9' * 20}", "random"], ["1,000,000,000"]),
         (["match", "connect_for", "random", "random"], ["'connect_for'", "connect_four"]),
         (["match", "connect_four:rows=0", "random", "random"], ["rows", "0"]),
         (["match", "connect_four:row=5", "random", "random"], ["row", "rows"]),
@@ -82,6 +85,17 @@ def test_a_mistake_is_one_line_and_exit_code_2(hybrid: Hybrid, arguments: list[s
     error = hybrid(*arguments).error
     for name in named:
         assert name in error
+
+
+@pytest.mark.parametrize("error", [MemoryError("Unable to allocate 14.6 TiB"), OverflowError("int too big")])
+def test_what_no_machine_holds_is_a_mistake_too(
+    hybrid: Hybrid, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("hybrid.cli.commands.games.run", fail)
+    assert hybrid("games").error == f"hybrid: error: {error}"
 
 
 def test_traceback_can_be_asked_for(hybrid: Hybrid) -> None:

@@ -232,8 +232,8 @@ def test_the_pareto_front_is_what_nothing_faster_beats(spectrum: Spectrum) -> No
     assert {row.agent for row in export.rows(spectrum) if row.pareto and row.generation == 25} == specs - beaten
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_calibrations_rise_and_stay_near_what_was_measured(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "strongest"), [(0, 4.0), (1, 9.0), (2, 7.0)])
+def test_calibrations_rise_and_stay_near_what_was_measured(tmp_path: Path, seed: int, strongest: float) -> None:
     # Few games: so that chance turns some of the ratings round.
     strength = calibrate(mapped(tmp_path, openings=2, seed=seed, checkpoints=1))
     assert strength is not None
@@ -249,8 +249,9 @@ def test_calibrations_rise_and_stay_near_what_was_measured(tmp_path: Path, seed:
     assert low < ANCHOR_ELO < high
     found = [strength.level(elo) for elo in np.linspace(low, high, 200)]
     assert found == sorted(found)
-    # The cheapest of those that are equally strong.
-    assert (found[0], found[-1]) == (0.0, next(rung.level for rung in strength.rungs if rung.elo == high))
+    # The cheapest of those that are equally strong: by chance 8 and 64 simulations look no worse than 256 to two seeds.
+    assert strongest == next(rung.level for rung in strength.rungs if rung.elo == high)
+    assert (found[0], found[-1]) == (0.0, strongest)
 
 
 def test_measurements_agree_with_the_agents_own(tmp_path: Path) -> None:

@@ -135,6 +135,8 @@ def test_what_cannot_be_built_on_is_refused(run: Path, tmp_path: Path, alone: Co
             train(game, wide, new, start=start)
     with pytest.raises(ValueError, match="is an agent for game 'tic_tac_toe', not for 'connect_four'"):
         train(games.load("connect_four"), alone, new, start=file)
+    with pytest.raises(ValueError, match="is of 'tic_tac_toe', on which 'connect_four' cannot build"):
+        origin.read(run).check(games.load("connect_four"), alone.network)
     with pytest.raises(ValueError, match="is of 'tic_tac_toe', not of 'connect_four'"):
         train(games.load("connect_four"), alone, new, start=run)
     with pytest.raises(ValueError, match="is no run folder"):
