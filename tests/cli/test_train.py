@@ -179,8 +179,16 @@ def test_recipes_differ_and_fit_the_game(hybrid: Hybrid) -> None:
     assert quick["self_play"] != printed("tic_tac_toe", "quick")["self_play"]
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"\xff\xfe\x00", "is no text"), (b" \n", "is empty")])
-def test_a_configuration_without_anything_to_read_is_named(
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe\x00", "is no text"),
+        (b" \n", "is empty"),
+        (b"seed: 1\nself_play:\n  dial: [1,\n", "is not, line 4: expected the node content"),
+        (b"seed: \x00", "is not: "),
+    ],
+)
+def test_a_configuration_that_cannot_be_read_is_named(
     hybrid: Hybrid, tmp_path: Path, content: bytes, said: str
 ) -> None:
     file = tmp_path / "mine.yaml"

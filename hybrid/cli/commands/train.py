@@ -87,15 +87,24 @@ def defaults(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]
 
 
 def _check_texts(arguments: Sequence[str]) -> None:
-    """Name the configuration in which there is nothing to read; what is wrong with others their parser tells."""
+    """Name the configuration that cannot be read; what is wrong with others their parser tells."""
+    import yaml
+
     following = itertools.pairwise(arguments)
     given = [value for option, value in following if option == "--config"]
     given += [argument.removeprefix("--config=") for argument in arguments if argument.startswith("--config=")]
     for path in map(Path, given):
         try:
-            empty = path.is_file() and not path.read_text(encoding="utf-8").strip()
+            text = path.read_text(encoding="utf-8") if path.is_file() else None
+            empty = text is not None and not text.strip()
+            yaml.compose(text or "", yaml.SafeLoader)
         except UnicodeDecodeError:
             raise ValueError(f"--config must be a text of options, {str(path)!r} is no text") from None
+        except yaml.MarkedYAMLError as error:
+            line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+            raise ValueError(f"--config must be YAML, {str(path)!r} is not{line}: {error.problem}") from None
+        except yaml.YAMLError as error:
+            raise ValueError(f"--config must be YAML, {str(path)!r} is not: {error}") from None
         if empty:
             raise ValueError(f"--config must be a text of options, {str(path)!r} is empty")
 
