@@ -43,6 +43,12 @@ class Engine(Protocol):
     def facts(self) -> Facts:
         """Describe where the engine stands."""
 
+    def legal(self) -> list[int]:
+        """The legal actions where the engine stands, in ascending order; none once the game is over."""
+
+    def returns(self) -> tuple[float, ...]:
+        """The players' returns where the engine stands: zeros before the end."""
+
     def action_name(self, action: int) -> str:
         """An action in the engine's notation, different for each."""
 
@@ -84,6 +90,16 @@ class Oracle:
                     self._known.popitem(last=False)
             self._known.move_to_end(key)
             return self._known[key]
+
+    def engine_at(self, moves: Moves) -> Engine | None:
+        """An engine of the caller's own that has played `moves`; None where none can be copied, or none is kept."""
+        if not self._remembered:
+            return None
+        key = moves.tobytes()
+        with self._lock:
+            if key not in self._standing:
+                self._reach(key, moves)
+            return self._standing[key].copy()
 
     def replayed(self, moves: Moves) -> Facts:
         """What the engine says after a replay of `moves` from the start, whatever is remembered."""

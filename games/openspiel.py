@@ -6,6 +6,7 @@ is 1 for the mover.
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,26 +28,40 @@ class OpenSpielEngine:
         self.state = self.game.new_initial_state()
 
     def play(self, action: int) -> None:
-        self.state.apply_action(action)
+        try:
+            self.state.apply_action(action)
+        except Exception as error:  # pyspiel raises its own type, or cannot read its own message
+            raise ValueError(f"OpenSpiel's {self.game} failed at action {action}: {_first_line(error)}") from error
 
     def facts(self) -> Facts:
         state, players = self.state, self.game.num_players()
         over = state.is_terminal()
         mover = 0 if over else state.current_player()
         legal = np.zeros(self.game.num_distinct_actions(), np.bool_)
-        legal[state.legal_actions()] = True
+        legal[self.legal()] = True
         planes = np.zeros((self.shape[0] + players, *self.shape[1:]), np.float32)
         planes[: self.shape[0]] = np.reshape(state.observation_tensor(mover), self.shape)
         planes[self.shape[0] + mover] = 1
-        low, high = self.game.min_utility(), self.game.max_utility()
-        returns = [value / max(abs(low), abs(high)) for value in state.returns()] if over else [0.0] * players
-        return Facts(mover, over, tuple(returns), legal, planes, str(state))
+        return Facts(mover, over, self.returns(), legal, planes, str(state))
+
+    def legal(self) -> list[int]:
+        return sorted(self.state.legal_actions())
+
+    def returns(self) -> tuple[float, ...]:
+        if not self.state.is_terminal():
+            return (0.0,) * int(self.game.num_players())
+        largest = float(max(abs(self.game.min_utility()), abs(self.game.max_utility())))
+        return tuple(value / largest for value in self.state.returns())
 
     def action_name(self, action: int) -> str:
         return str(action)
 
     def copy(self) -> OpenSpielEngine:
         return OpenSpielEngine(self.game, self.shape, self.state and self.state.clone())
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def bridge(name: str) -> ReplayedGame:
@@ -62,10 +77,15 @@ def bridge(name: str) -> ReplayedGame:
         raise ValueError(
             "games of OpenSpiel need the extra openspiel: pip install 'hybrid-agents[openspiel]'"
         ) from error
+    base, known = name.partition("(")[0], pyspiel.registered_names()
+    if base not in known:  # pyspiel would print them all
+        close = difflib.get_close_matches(base, known, 3)
+        hint = f": did you mean {' or '.join(close)}?" if close else ""
+        raise ValueError(f"OpenSpiel has no game {base!r}{hint}")
     try:
         game = pyspiel.load_game(name)
     except Exception as error:  # pyspiel raises its own type
-        raise ValueError(f"OpenSpiel cannot load {name!r}: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"OpenSpiel cannot load {name!r}: {_first_line(error)}") from error
     kind = game.get_type()
     for wanted, value in (
         (pyspiel.GameType.ChanceMode.DETERMINISTIC, kind.chance_mode),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import copy
 import importlib
+import textwrap
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -47,16 +48,27 @@ class PettingZooEngine:
             self._advance(None)
 
     def facts(self) -> Facts:
-        env, over = self.env, self._over()
-        agent = env.agent_selection
-        seen = env.observe(agent)
-        inside = isinstance(seen, dict)
-        mask = seen.get("action_mask") if inside else env.infos[agent].get("action_mask")
-        legal = np.ones(env.action_space(agent).n, np.bool_) if mask is None else np.array(mask, np.bool_)
-        returns = tuple(self.total.values()) if over else (0.0,) * len(self.total)
-        planes = planes_of(np.array(seen["observation"] if inside else seen, np.float32))
+        agent, over = self.env.agent_selection, self._over()
+        seen = self.env.observe(agent)
+        planes = planes_of(np.array(seen["observation"] if isinstance(seen, dict) else seen, np.float32))
         picture = f"{agent}{' (over)' if over else ' to play'}"
-        return Facts(env.possible_agents.index(agent), over, returns, legal & (not over), planes, picture)
+        mover = self.env.possible_agents.index(agent)
+        return Facts(mover, over, self.returns(), self._mask(seen) & (not over), planes, picture)
+
+    def legal(self) -> list[int]:
+        if self._over():
+            return []
+        legal: list[int] = np.flatnonzero(self._mask(self.env.observe(self.env.agent_selection))).tolist()
+        return legal
+
+    def returns(self) -> tuple[float, ...]:
+        return tuple(self.total.values()) if self._over() else (0.0,) * len(self.total)
+
+    def _mask(self, seen: Any) -> npt.NDArray[np.bool_]:
+        """The actions that what the mover has `seen`, or is told beside it, allows: all where neither tells."""
+        agent = self.env.agent_selection
+        mask = (seen if isinstance(seen, dict) else self.env.infos[agent]).get("action_mask")
+        return np.ones(self.env.action_space(agent).n, np.bool_) if mask is None else np.array(mask, np.bool_)
 
     def action_name(self, action: int) -> str:
         return str(action)
@@ -137,8 +149,10 @@ def bridge(name: str, max_plies: int = 1000) -> ReplayedGame:
 
 def _make(name: str) -> AECEnv[Any, Any, Any]:
     """The environment called `name`, options in brackets."""
-    base, _, options = name.partition("(")
+    base, bracket, options = name.partition("(")
     try:
+        if bracket and not options.endswith(")"):
+            raise ValueError("its bracket is not closed")
         call = cast("ast.Call", ast.parse(f"f({options}" if options else "f()", mode="eval").body)
         if call.args or not all(word.arg for word in call.keywords):
             raise ValueError("its options must be written name=value")
@@ -148,7 +162,7 @@ def _make(name: str) -> AECEnv[Any, Any, Any]:
             return getattr(importlib.import_module(module), factory)(**arguments)
         return make("aec", f"classic/{base}", **arguments)
     except Exception as error:  # whatever their factories raise
-        raise ValueError(f"PettingZoo cannot make {name!r}: {error}") from error
+        raise ValueError(f"PettingZoo cannot make {name!r}: {textwrap.shorten(str(error), 300)}") from error
 
 
 def _probe(name: str, engine: PettingZooEngine, games: int = 4, plies: int = 400) -> list[tuple[float, ...]]:

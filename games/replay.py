@@ -6,6 +6,7 @@ Shapes: B positions, A actions, P players, observations `[C, H, W]`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,13 +104,31 @@ class ReplayedGame:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         if np.shape(seeds) != positions.shape:
             raise ValueError(f"seeds must have shape {positions.shape}, one for each position, got {np.shape(seeds)}")
-        ends = self._checked(positions).copy()
-        for row, seed in enumerate(seeds):
-            rng = np.random.default_rng(int(seed))
-            while not ends[row]["terminal"]:
-                action = rng.choice(np.flatnonzero(self._of(ends[row]).legal))
-                ends[row] = self.step(ends[row : row + 1], [action])[0]
-        return ends["returns"].astype(np.float32), ends["ply"].astype(np.int64) - positions["ply"]
+        returns = self._checked(positions)["returns"].astype(np.float32)
+        plies = np.zeros(len(positions), np.int64)
+        for row in np.flatnonzero(positions["terminal"] == 0):
+            rng, engine = np.random.default_rng(int(seeds[row])), self.oracle.engine_at(moves_of(positions[row]))
+            play = self._stepwise if engine is None else partial(self._at_once, engine)
+            returns[row], plies[row] = play(positions[row : row + 1], rng)
+        return returns, plies
+
+    def _at_once(self, engine: Engine, position: Positions, rng: np.random.Generator) -> tuple[npt.ArrayLike, int]:
+        """Play `position` `[1]`, where `engine` stands, at random to its end: the returns and the plies played."""
+        left = self.max_plies - int(position["ply"][0])
+        for ply in range(left):
+            legal = engine.legal()
+            if not legal:
+                return engine.returns(), ply
+            engine.play(legal[int(rng.integers(len(legal)))])
+        return engine.returns(), left
+
+    def _stepwise(self, position: Positions, rng: np.random.Generator) -> tuple[npt.ArrayLike, int]:
+        """What `_at_once` does, of engines that cannot be copied."""
+        end = position
+        while not end["terminal"][0]:
+            legal = np.flatnonzero(self._of(end[0]).legal)
+            end = self.step(end, [legal[rng.integers(len(legal))]])
+        return end["returns"][0], int(end["ply"][0]) - int(position["ply"][0])
 
     def action_name(self, action: int) -> str:
         return self.engine.action_name(action)

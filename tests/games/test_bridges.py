@@ -309,7 +309,7 @@ def test_bridged_games_are_pickled_by_spec() -> None:
         ("openspiel:backgammon", "backgammon.*SAMPLED_STOCHASTIC|backgammon.*EXPLICIT_STOCHASTIC"),
         ("openspiel:dark_hex", "dark_hex.*IMPERFECT_INFORMATION"),
         ("openspiel:matrix_rps", "matrix_rps"),
-        ("openspiel:no_such_game", "OpenSpiel cannot load 'no_such_game'"),
+        ("openspiel:no_such_game", "OpenSpiel has no game 'no_such_game'"),
         ("pettingzoo:rps_v2", "hidden"),
         ("pettingzoo:go_v5(5)", "options must be written name=value"),
         ("pettingzoo:no_such_env_v0", "PettingZoo cannot make 'no_such_env_v0'"),
@@ -324,3 +324,51 @@ def test_what_cannot_be_a_game_is_refused(spec: str, message: str) -> None:
 def test_any_environment_may_be_named_by_its_factory() -> None:
     game = games.load("pettingzoo:pettingzoo.classic.tictactoe.tictactoe:env(screen_height=100)")
     assert game.num_actions == 9
+
+
+@pytest.mark.parametrize(
+    "spec", ["openspiel:tic_tac_toe", "openspiel:dots_and_boxes(num_rows=1,num_cols=3)", "pettingzoo:tictactoe_v3"]
+)
+def test_rollouts_go_on_from_a_copy_as_they_do_step_by_step(spec: str) -> None:
+    game = games.load(spec)
+    assert isinstance(game, ReplayedGame)
+    stepwise = replace(game, remembered=0)
+    sample = play(game, seed=3, games=4, max_plies=100)
+    positions = np.concatenate((game.initial(3), sample.after))
+    seeds = np.arange(len(positions), dtype=np.uint64)
+    for found, expected in zip(game.rollout(positions, seeds), stepwise.rollout(positions, seeds), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    short = replace(game, max_plies=2)
+    returns, plies = short.rollout(short.initial(3), seeds[:3])
+    assert not returns.any()
+    assert plies.tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("openspiel:tic_tac_to", "OpenSpiel has no game 'tic_tac_to': did you mean tic_tac_toe"),
+        ("openspiel:xyzzy", "OpenSpiel has no game 'xyzzy'$"),
+        ("openspiel:tic_tac_toe(x=1)", "OpenSpiel cannot load 'tic_tac_toe.x=1.': [^\n]*$"),
+        ("pettingzoo:connect_four_v3(", "its bracket is not closed"),
+        ("pettingzoo:tictacto_v3", "PettingZoo cannot make 'tictacto_v3': .{1,300}$"),
+    ],
+)
+def test_a_foreign_game_that_does_not_exist_is_told_in_a_line(
+    spec: str, message: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        games.load(spec)
+    assert capfd.readouterr().err.count("\n") <= 1
+
+
+def test_what_goes_wrong_in_openspiel_is_told_in_a_line() -> None:
+    from games.openspiel import OpenSpielEngine
+
+    class Failing:
+        def apply_action(self, action: int) -> None:
+            raise RuntimeError("no such move\nand much more")
+
+    engine = OpenSpielEngine("its game", (1, 1, 1), Failing())
+    with pytest.raises(ValueError, match=r"^OpenSpiel's its game failed at action 3: no such move$"):
+        engine.play(3)
