@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from games import repeats
 from games.load import load
 from games.properties import PROPERTIES
 from games.rules import Game
@@ -35,6 +36,7 @@ def check(game: Game | str, *, seed: int = 0, games: int = 32, max_plies: int = 
         raise ValueError(f"games must be at least 1, got {games}")
     loaded = load(game) if isinstance(game, str) else game
     try:
+        repeats.interpreted(loaded, seed)
         sample = play(loaded, seed, games, max_plies)
     except Exception as error:  # whatever the game raises is the finding
         return [Finding("plays", False, _describe(error))]

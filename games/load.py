@@ -66,6 +66,11 @@ def settings(spec: str) -> dict[str, Any]:
     return options(name) | _options(_make(_module(name), name), name, text)
 
 
+def is_file(spec: str) -> bool:
+    """Whether a spec names a game by its file."""
+    return spec.partition(":")[0].endswith(".py")
+
+
 def same(stored: str, spec: str) -> bool:
     """Whether `stored`, the spec of a game of before, means the game with `spec`, defaults spelled out.
 

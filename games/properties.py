@@ -42,6 +42,15 @@ def _header(sample: Sample) -> str:
     return f"{len(positions)} positions"
 
 
+def _observations(sample: Sample) -> str:
+    positions = np.concatenate((sample.before, sample.after))
+    seen = sample.game.observe(positions)
+    expected = (len(positions), *sample.game.observation_shape)
+    require(seen.shape == expected and seen.dtype == np.float32, f"observations are {seen.dtype} {seen.shape}")
+    require(np.isfinite(seen).all(), "observations are NaN or infinite")
+    return f"{len(positions)} positions"
+
+
 def _returns(sample: Sample) -> str:
     before, ended = sample.before["returns"], sample.after["returns"][sample.after["terminal"] == 1]
     require(not np.any(before), "returns are not zero before the end")
@@ -211,6 +220,7 @@ PROPERTIES: dict[str, Callable[[Sample], str]] = {
     "terminates": _terminates,
     "header": _header,
     "returns": _returns,
+    "observations": _observations,
     "chance": _chance,
     "legal actions": _legality,
     "terminal positions": _terminal,

@@ -13,8 +13,9 @@ import sys
 import numpy as np
 from numba.core import config
 
+from games.load import is_file
 from games.replay import ReplayedGame, moves_of
-from games.rules import LiftedGame
+from games.rules import Game, LiftedGame
 from games.sampling import Sample, ViolationError, digest, play, require, same
 
 
@@ -86,11 +87,26 @@ def jit(sample: Sample) -> str:
     if not isinstance(game, LiftedGame) or not game.spec:
         return "does not apply: rules that are not lifted, or not loaded by name or path"
     code = "import sys; from games.sampling import digest; sys.stdout.write(digest(sys.argv[1], int(sys.argv[2])))"
+    there, here = _elsewhere(code, game.spec, sample.seed), digest(game.spec, sample.seed)
+    require(there == here, "the rules compute different things with and without NUMBA_DISABLE_JIT=1")
+    return f"digest {here[:12]}"
+
+
+def interpreted(game: Game, seed: int) -> None:
+    """Play a few games by the rules of somebody's own file without compiling them; raises where these fail.
+
+    Compiled, they would write past the ends of their arrays unnoticed, and this process might not live to tell.
+    """
+    if isinstance(game, LiftedGame) and is_file(game.spec) and not config.DISABLE_JIT:  # type: ignore[attr-defined]
+        code = "import sys; from games.sampling import load, walk; walk(load(sys.argv[1]), int(sys.argv[2]))"
+        _elsewhere(code, game.spec, seed)
+
+
+def _elsewhere(code: str, spec: str, seed: int) -> str:
+    """What a process prints that runs `code` with the other setting of JIT. Raises ViolationError where it fails."""
     opposite = str(int(not config.DISABLE_JIT))  # type: ignore[attr-defined]
     environment = os.environ | {"NUMBA_DISABLE_JIT": opposite, "PYTHONWARNINGS": "ignore::RuntimeWarning"}
-    command = [sys.executable, "-c", code, game.spec, str(sample.seed)]
+    command = [sys.executable, "-c", code, spec, str(seed)]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     require(run.returncode == 0, f"with NUMBA_DISABLE_JIT={opposite}: {run.stderr.strip().splitlines()[-1:]}")
-    here = digest(game.spec, sample.seed)
-    require(run.stdout == here, "the rules compute different things with and without NUMBA_DISABLE_JIT=1")
-    return f"digest {here[:12]}"
+    return run.stdout

@@ -80,14 +80,20 @@ def random_actions(game: Game, positions: Positions, rng: np.random.Generator) -
     return choice
 
 
-def digest(spec: str, seed: int, games: int = 4) -> str:
+def walk(game: Game, seed: int, games: int = 4) -> tuple[Positions, list[npt.NDArray[np.generic]]]:
+    """Some positions `[B]` of seeded random games, and all that the rules compute there but for rollouts."""
+    sample = play(game, seed, games, 1000)
+    positions = sample.before[sample.pick(64)]
+    images = [game.transform(positions, k) for k in range(len(game.action_symmetries))]
+    told = [sample.after, game.legal_actions(positions), game.chance(positions), game.observe(positions), *images]
+    return positions, told
+
+
+def digest(spec: str, seed: int) -> str:
     """A hash of everything that the rules compute in seeded random games of `spec`: the same with and without JIT."""
     game = load(spec)
-    sample = play(game, seed, games, 1000)
-    keep = sample.pick(64)
-    positions, seeds = sample.before[keep], np.arange(8, dtype=np.uint64)
-    images = [game.transform(positions, k) for k in range(len(game.action_symmetries))]
-    arrays = [sample.after, game.legal_actions(positions), game.chance(positions), game.observe(positions), *images]
+    positions, arrays = walk(game, seed)
+    seeds = np.arange(8, dtype=np.uint64)
     arrays += game.rollout(positions[: len(seeds)], seeds[: len(positions)])
     if isinstance(game, LiftedGame):
         arrays += game.forced(positions)

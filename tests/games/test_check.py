@@ -125,6 +125,11 @@ def first_players_view(s: Any, planes: Any) -> None:
     planes[1, 0, s.at[1]] = 1
 
 
+def sees_what_is_no_number(s: Any, planes: Any) -> None:
+    planes[0, 0, s.at[s.to_play]] = 1
+    planes[1, 0, s.at[1 - s.to_play]] = np.nan
+
+
 def sees_no_win(s: Any, mask: Any, weights: Any) -> int:
     return 0
 
@@ -158,6 +163,7 @@ def swap_players(s: Any, k: int, t: Any) -> None:
         (race(play=pays_early), "returns"),
         (race(legal=nothing_when_behind), "plays"),
         (race(observe=first_players_view), "mover's view"),
+        (race(observe=sees_what_is_no_number), "observations"),
         (race(forcing=sees_no_win), "forced moves"),
         (race(forcing=sees_wins_too_early), "forced moves"),
         (race(forcing=drops_a_sound_move), "forced moves"),
@@ -342,6 +348,15 @@ def test_a_rule_that_means_another_thing_compiled_is_found(tmp_path: Path) -> No
     found = verdicts(str(path))
     assert found["compiled = interpreted"] is False
     assert found["header"]
+
+
+def test_rules_that_write_past_the_end_are_found_before_they_are_compiled(tmp_path: Path) -> None:
+    """Compiled, they may end the process."""
+    path = tmp_path / "beyond.py"
+    path.write_text(OVERFLOW.replace("planes[0, 0, 0] = s.ply", "planes[0, 0, 40 + s.ply] = 1"))
+    (finding,) = check(str(path))
+    assert (finding.property, finding.ok) == ("plays", False)
+    assert "IndexError: index 40 is out of bounds" in finding.message
 
 
 def test_findings_say_what_happened() -> None:
