@@ -23,6 +23,10 @@ Judged = tuple[Floats, Floats]
 """What an evaluator says of positions `[B]`: policy logits `[B, A]` over all actions and values per player `[B, P]`."""
 
 
+_ROUNDING = 1e-3
+"""How far values may leave [-1, 1] by rounding."""
+
+
 class Evaluator(Protocol):
     """Judges positions."""
 
@@ -82,6 +86,37 @@ class OverlappingEvaluator(NetworkEvaluator):
             return logits, per_player(values, to_play)
 
         return judged
+
+
+def arrays_of(judged: object, count: int) -> Judged:
+    """What an evaluator returned for `count` positions, as new arrays of two dimensions; raises ValueError."""
+    try:
+        logits, values = (np.array(each, np.float32, order="C") for each in judged)  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the evaluator must return two arrays, logits and values, got {judged!r}") from error
+    if logits.ndim != 2 or values.ndim != 2 or not len(logits) == len(values) == count:
+        raise ValueError(
+            f"the evaluator must return logits and values of shapes ({count}, A) and ({count}, P), "
+            f"got {logits.shape} and {values.shape}"
+        )
+    return logits, values
+
+
+def checked(game: Game, judged: object, count: int) -> Judged:
+    """What an evaluator returned for `count` positions of `game`, as new arrays: kernels read them unchecked.
+
+    Raises:
+        ValueError: it is not what `Evaluator` says, but for numbers that are not finite, which searches refuse.
+    """
+    logits, values = arrays_of(judged, count)
+    if (logits.shape[1], values.shape[1]) != (game.num_actions, game.players):
+        raise ValueError(
+            f"the evaluator must return {game.num_actions} logits and {game.players} values for each position, "
+            f"got {logits.shape[1]} and {values.shape[1]}"
+        )
+    if (np.isfinite(values) & (np.abs(values) > 1.0 + _ROUNDING)).any():
+        raise ValueError(f"the evaluator must return values in [-1, 1], got {values.min():g} to {values.max():g}")
+    return logits, values
 
 
 def images(game: Game, positions: Positions) -> Positions:

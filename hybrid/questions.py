@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from games import Game, Positions
-from hybrid.evaluate import Judged, averaged, images
+from hybrid.evaluate import Judged, averaged, checked, images
 from hybrid.forest import joined
 from hybrid.runtime import Floats
 from hybrid.search_config import UNLIMITED, LeafImages, SearchConfig
@@ -65,9 +65,14 @@ class Questions:
             positions = joined([positions, images(self._game, positions[averaged])[len(averaged) :]])
         return Question(positions=positions, leaves=count, averaged=averaged)
 
-    def answer(self, question: Question, judged: Judged) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
-        """Of all leaves the logits `[U, A]` and values `[U, P]`, and how many evaluations `[U]` each has taken."""
-        (logits, values), count, these = judged, question.leaves, question.averaged
+    def answer(self, question: Question, judged: Judged | None) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+        """Of all leaves the logits `[U, A]` and values `[U, P]`, and how many evaluations `[U]` each has taken.
+
+        Raises:
+            ValueError: `judged` is not what an `Evaluator` returns.
+        """
+        logits, values = checked(self._game, judged, len(question.positions))
+        count, these = question.leaves, question.averaged
         evaluations = np.ones(count, np.int64)
         if len(these):
             every = np.concatenate((logits[these], logits[count:])), np.concatenate((values[these], values[count:]))

@@ -288,7 +288,7 @@ class Search:
         """Value and expand the leaves that are not solved."""
         tree, dial, positions = self.tree, self.config.dial, leaves.positions
         rows, nodes = leaves.rows[leaves.unsolved], leaves.nodes[leaves.unsolved]
-        if judged is not None:
+        if self.evaluator is not None:
             logits, values, evaluations = self._questions.answer(leaves.question, judged)
             np.add.at(self.evaluations, rows, evaluations)
         else:

@@ -16,7 +16,7 @@ from games import Game, Positions
 from hybrid.agent import Decisions, Root, require_decidable
 from hybrid.choice import draw
 from hybrid.dial import Dial
-from hybrid.evaluate import Evaluator, Judged, UniformEvaluator, averaged, images
+from hybrid.evaluate import Evaluator, Judged, UniformEvaluator, averaged, checked, images
 from hybrid.proving import require_provable
 from hybrid.search import Search, SearchConfig
 from hybrid.search_kernels import NODES
@@ -94,10 +94,10 @@ class SearchAgent:
     ) -> Deciding:
         """The steps of `deciding`."""
         if not self.config.dial.searches:
-            if not self.config.symmetric:
-                return self._consulted(positions, seeds, (yield positions))
-            judged = averaged(self.game, (yield images(self.game, positions)))
-            return self._consulted(positions, seeds, judged)
+            symmetric = self.config.symmetric
+            asked = images(self.game, positions) if symmetric else positions
+            judged = checked(self.game, (yield asked), len(asked))
+            return self._consulted(positions, seeds, averaged(self.game, judged) if symmetric else judged)
         size = self._batch()
         parts = [slice(first, first + size) for first in range(0, len(positions), size)]
         remembered = games if len(parts) == 1 else None

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from games import Positions
 from hybrid.agent import Agent, Decisions
-from hybrid.evaluate import Evaluator, Judged
+from hybrid.evaluate import Evaluator, Judged, arrays_of
 from hybrid.forest import joined
 
 Deciding = Generator[Positions, Judged, Decisions]
@@ -81,7 +81,8 @@ def finish(decisions: Sequence[Deciding], evaluator: Evaluator | None) -> list[D
         assert evaluator is not None
         start = time.perf_counter()
         ends = np.cumsum([len(asked) for _, asked in asking])
-        logits, values = evaluator(joined([asked for _, asked in asking]))
+        together = joined([asked for _, asked in asking])
+        logits, values = arrays_of(evaluator(together), len(together))
         each = (time.perf_counter() - start) / max(int(ends[-1]), 1)
         for (turn, asked), end in zip(asking, ends.tolist(), strict=True):
             rows = slice(end - len(asked), end)

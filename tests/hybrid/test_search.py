@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import games
 from games import Game, Positions
 from hybrid.dial import Dial
 from hybrid.search import Search, SearchConfig
+from hybrid.search_agent import SearchAgent
 from hybrid.strategy import Strategy
 from tests.hybrid.fakes import (
     Floats,
@@ -348,6 +350,54 @@ def test_an_evaluator_that_is_not_finite_is_refused(wrong: float, part_wrong: in
 
     with pytest.raises(ValueError, match="the evaluator must return finite logits and values"):
         decided(game, Broken(game), SearchConfig(), game.initial(2), seeds(2))
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda n: None, "got None"),
+        (lambda n: np.zeros((n, 9)), r"of shapes \(2, A\) and \(2, P\), got \(9,\) and \(9,\)"),
+        (lambda n: (np.zeros((n, 8)), np.zeros((n, 2))), "9 logits and 2 values for each position, got 8 and 2"),
+        (lambda n: (np.zeros((n, 1)), np.zeros((n, 2))), "got 1 and 2"),
+        (lambda n: (np.zeros((1, 9)), np.zeros((1, 2))), r"got \(1, 9\) and \(1, 2\)"),
+        (lambda n: (np.zeros((n, 9)), np.zeros(n)), r"got \(2, 9\) and \(2,\)"),
+        (lambda n: (np.zeros((n, 9)), np.zeros((n, 1))), "got 9 and 1"),
+        (lambda n: (np.zeros((n, 9)), np.full((n, 2), 50.0)), r"values in \[-1, 1\], got 50 to 50"),
+        (lambda n: (np.full((n, 9), "a"), np.zeros((n, 2))), "two arrays, logits and values"),
+    ],
+)
+@pytest.mark.parametrize("dial", [Dial.at(0.0), Dial(simulations=8)])
+def test_an_evaluator_that_answers_something_else_is_refused(
+    answer: Callable[[int], Any], message: str, dial: Dial
+) -> None:
+    """Kernels would read past the ends of its arrays."""
+    game = games.load("tic_tac_toe")
+    config = SearchConfig(dial=dial, symmetric=False)
+    agent = SearchAgent(game, lambda positions: answer(len(positions)), config, name="mine")
+    with pytest.raises(ValueError, match=f"the evaluator must return .*{message}"):
+        agent.decide(game.initial(2), seeds(2))
+    if dial.searches:
+        with pytest.raises(ValueError, match=f"the evaluator must return .*{message}"):
+            decided(game, lambda positions: answer(len(positions)), config, game.initial(2), seeds(2))
+
+
+def test_an_evaluator_may_answer_in_any_numbers_and_keeps_its_arrays() -> None:
+    game, positions = games.load("tic_tac_toe"), sampled("tic_tac_toe", 20, least=1, most=6)
+
+    class Doubles(HashEvaluator):
+        def __call__(self, positions: Positions) -> Any:
+            logits, values = super().__call__(positions)
+            answers.append((np.asfortranarray(logits, np.float64), values.astype(np.float64)))
+            kept.append(tuple(array.copy() for array in answers[-1]))
+            return answers[-1]
+
+    answers: list[Any] = []
+    kept: list[Any] = []
+    found = decided(game, Doubles(game), SearchConfig(), positions, seeds(20))
+    assert_same(found, decided(game, HashEvaluator(game), SearchConfig(), positions, seeds(20)))
+    for answer, before in zip(answers, kept, strict=True):
+        for array, was in zip(answer, before, strict=True):
+            np.testing.assert_array_equal(array, was)
 
 
 def test_logits_of_illegal_actions_may_be_anything() -> None:
