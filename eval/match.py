@@ -187,7 +187,12 @@ def seatings(players: int) -> list[tuple[int, ...]]:
     """The seatings that a round goes through: who sits where, `[P]` agent numbers by seat.
 
     All orders up to three players; above that the rotations, in which everyone sits everywhere equally often.
+
+    Raises:
+        ValueError: there is nobody to meet.
     """
+    if players < 2:
+        raise ValueError(f"game must be for at least 2 players to have matches, it is for {players}")
     if players <= 3:
         return list(itertools.permutations(range(players)))
     return [tuple((seat + turn) % players for seat in range(players)) for turn in range(players)]

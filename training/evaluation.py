@@ -24,6 +24,7 @@ from training.config import Config, EvaluationConfig
 from training.progress import MatchReport, SolverReport
 from training.seeds import Purpose, generator
 
+_MATCHES = "matches.jsonl"
 OPENING_PLIES = 4
 """Random plies before the agents of an evaluation move."""
 
@@ -56,7 +57,7 @@ def evaluate(run: Path, game: Game, config: Config, generation: int) -> tuple[Ma
                 distinct_games=match.distinct_games,
             )
         )
-    _store(run / "matches.jsonl", reports, generation)
+    _store(run / _MATCHES, reports, generation)
     return tuple(reports)
 
 
@@ -74,6 +75,11 @@ def check_evaluation(game: Game, config: EvaluationConfig) -> None:
             agents.load(anchor, game)
         except ValueError as error:
             raise ValueError(f"evaluation.anchors must be agents of {game.spec}, got {anchor!r}: {error}") from error
+    if config.anchors and game.players < 2:
+        raise ValueError(
+            f"evaluation.every must be 0, or evaluation.anchors none, for {game.spec}, a game for one player, "
+            f"got every={config.every}"
+        )
     if config.anchors:
         try:
             draw(game, 1, OPENING_PLIES, np.random.default_rng(0))
@@ -118,6 +124,21 @@ def judge(run: Path, game: Game, config: Config, generation: int) -> tuple[Solve
 def _store(path: Path, reports: list[MatchReport], generation: int) -> None:
     """Put the reports at the end of the file, in the place of what an interrupted run left of this generation."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    lines = [line for line in lines if json.loads(line)["generation"] < generation]
+    lines = [line for line in lines if _generation(line) < generation]
     lines += [json.dumps(asdict(report)) for report in reports]
     write_atomically(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _generation(line: str) -> int:
+    """The generation that a line is about, -1 of what is no report: that is left where it is."""
+    try:
+        return int(json.loads(line)["generation"])
+    except (ValueError, KeyError, TypeError):
+        return -1
+
+
+def history(run: Path) -> list[dict[str, object]]:
+    """All matches of a run as dictionaries of `MatchReport`'s fields, oldest first."""
+    path = run / _MATCHES
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines if _generation(line) >= 0]

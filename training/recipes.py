@@ -76,10 +76,11 @@ RECIPES: typing.Mapping[str, typing.Callable[[Game], Config]] = types.MappingPro
 
 
 def recipe(name: str, game: Game) -> Config:
-    """The recipe called `name`, for `game`. Raises ValueError if there is none."""
+    """The recipe called `name`, for `game`; without evaluations where there is no opponent. Raises ValueError."""
     if name not in RECIPES:
         raise ValueError(f"unknown recipe {name!r}: known are {', '.join(RECIPES)}")
-    return RECIPES[name](game)
+    config = RECIPES[name](game)
+    return config if game.players > 1 else replace(config, evaluation=replace(config.evaluation, every=0))
 
 
 def _sized(

@@ -302,6 +302,8 @@ def test_three_players_sit_in_all_orders() -> None:
     # Who bids highest wins from every seat: two opponents beaten.
     assert (match.wins, match.draws, match.losses, match.score) == (12, 0, 0, 1.0)
     assert seatings(4) == [(0, 1, 2, 3), (1, 2, 3, 0), (2, 3, 0, 1), (3, 0, 1, 2)]
+    with pytest.raises(ValueError, match="at least 2 players to have matches, it is for 1"):
+        seatings(1)
 
 
 def test_a_source_may_pause_and_go_on() -> None:

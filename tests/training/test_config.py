@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 import games
+from games.rules import lift
 from hybrid.dial import Dial
 from training.config import Config, EvaluationConfig, LaterConfig, LearnerConfig, ReplayConfig, from_json, to_json
+from training.evaluation import check_evaluation
 from training.origin import reopened
 from training.recipes import RECIPES, recipe
 from training.selfplay_config import SelfPlayConfig
@@ -258,3 +260,36 @@ def test_configurations_are_frozen() -> None:
     with pytest.raises(AttributeError):
         config.seed = 3  # type: ignore[misc]
     assert replace(config, seed=3) != config
+
+
+def test_games_for_one_player_have_no_matches() -> None:
+    alone = lift(
+        "alone",
+        num_actions=2,
+        observation_shape=(1, 1, 2),
+        fields=[("sum", "u1")],
+        play=add,
+        legal=anything,
+        observe=nothing,
+        players=1,
+    )
+    assert all(recipe(name, alone).evaluation.every == 0 for name in RECIPES)
+    with pytest.raises(ValueError, match=r"evaluation.every must be 0, .* a game for one player, got every=3"):
+        check_evaluation(alone, EvaluationConfig(every=3))
+    check_evaluation(alone, EvaluationConfig(every=3, anchors=()))
+
+
+def add(s: Any, a: int) -> None:
+    s.sum += a
+    s.ply += 1
+    s.terminal = s.ply == 4
+    if s.terminal:
+        s.returns[0] = s.sum / 4
+
+
+def anything(s: Any, mask: Any) -> None:
+    mask[:] = True
+
+
+def nothing(s: Any, planes: Any) -> None:
+    planes[0, 0, 0] = s.sum
