@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
+
+_SCRATCH = re.compile(r"\.[0-9a-f]{16}$")
+"""What the names of files end with that are not whole yet."""
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
@@ -27,6 +31,13 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     finally:
         scratch.unlink(missing_ok=True)
     flush(path.parent)
+
+
+def discard_unfinished(folder: Path, name: str) -> None:
+    """Remove what a killed `write_atomically` left of files called `name`, a pattern, which nobody else writes now."""
+    for path in folder.glob(f".{name}.*"):
+        if _SCRATCH.search(path.name):
+            path.unlink(missing_ok=True)
 
 
 def check_replaceable(path: Path) -> None:

@@ -92,6 +92,7 @@ def resume(run: Path | str, observer: Observer | None = None, *, game: Game | No
 def _locked(run: Path, game: Game, config: Config, observer: Observer | None) -> Path:
     """Train in a run folder that nobody else trains in meanwhile."""
     with state.locked(run):
+        state.sweep(run)
         return _loop(run, game, config, observer or Observer())
 
 
@@ -102,8 +103,9 @@ def _loop(run: Path, game: Game, config: Config, observer: Observer) -> Path:
     fabric, module, optimizer = _set_up(learner, config)
     done = state.restore(run, learner, optimizer, replay)
     state.check_space(run, replay, learner)
-    if done == 0:
-        _save_agent(run, game, config, learner, replay, 0)
+    if done == 0 or not path_of(run, done).exists():
+        _save_agent(run, game, config, learner, replay, done)
+    checkpoint.load(path_of(run, done), game)  # those who play would only fail
     observer.started(game, config, run, done)
     pace = _Pace(config, done)
     with (

@@ -24,8 +24,8 @@ from torch import Tensor
 
 import games
 from games import Game
-from games.load import same
-from hybrid.files import check_replaceable, flush, write_atomically
+from games.load import is_file, same
+from hybrid.files import check_replaceable, discard_unfinished, flush, write_atomically
 from training.config import Config, from_json, to_json
 from training.learner import Learner
 from training.replay import Replay
@@ -34,6 +34,7 @@ FORMAT = 1
 """The version of a run folder; raised when an older reader would misunderstand a newer one."""
 
 _KEPT = 2
+_LOCK = ".lock"
 _MOMENTS = "optimizer."
 """What the names of the optimizer's tensors begin with, before their parameter's."""
 _STATE = re.compile(r"\d{6,}")
@@ -48,7 +49,7 @@ def check_new(run: Path, game: Game) -> None:
     """
     if not game.spec:
         raise ValueError(f"game must be loaded by name or path to be trained, got {game!r} without a spec")
-    if run.exists() and (not run.is_dir() or any(not entry.name.startswith(".") for entry in run.iterdir())):
+    if run.exists() and (not run.is_dir() or (run / "config.json").exists() or any(map(_foreign, run.iterdir()))):
         hint = "resume it" if (run / "config.json").is_file() else "it holds something else"
         raise ValueError(f"run folder {str(run)!r} exists already: {hint}, or choose another")
     missing = [folder for folder in (run, *run.parents) if not folder.exists()]
@@ -61,27 +62,36 @@ def check_new(run: Path, game: Game) -> None:
                 folder.rmdir()
 
 
+def _foreign(entry: Path) -> bool:
+    """Whether something in a folder that is no run yet is not what a run leaves that was killed before it was one."""
+    return not entry.name.startswith(".") and entry.name != "state"
+
+
 def create(run: Path, game: Game, config: Config, inherited: tuple[Learner, Replay] | None = None) -> None:
     """Make a run folder; with `inherited`, of a run that begins with that learner and that replay.
 
     Raises:
-        ValueError: there is something there already.
+        ValueError: there is something there already, or another process is making a run there.
         OSError: the disk is full or cannot be written.
     """
     check_new(run, game)
     content = {"format": FORMAT, "game": game.spec, "config": to_json(config)}
-    try:
-        if inherited is not None:
-            # Before the file that makes the folder a run: without its state it would begin from nothing.
-            learner, replay = inherited
-            run.mkdir(parents=True, exist_ok=True)
-            check_space(run, replay, learner)
-            save(run, 0, learner, learner.configure_optimizers(), replay)
-        write_atomically(run / "config.json", (json.dumps(content, indent=2) + "\n").encode())
-    except BaseException:
-        if not (run / "config.json").exists():
-            shutil.rmtree(run / "state", ignore_errors=True)
-        raise
+    run.mkdir(parents=True, exist_ok=True)
+    with locked(run):
+        check_new(run, game)  # another process may have made one meanwhile
+        shutil.rmtree(run / "state", ignore_errors=True)
+        try:
+            if inherited is not None:
+                # Before the file that makes the folder a run: without its state it would begin from nothing.
+                learner, replay = inherited
+                check_space(run, replay, learner)
+                save(run, 0, learner, learner.configure_optimizers(), replay)
+            write_atomically(run / "config.json", (json.dumps(content, indent=2) + "\n").encode())
+        except BaseException:
+            if not (run / "config.json").exists():
+                shutil.rmtree(run / "state", ignore_errors=True)
+                (run / _LOCK).unlink()
+            raise
 
 
 def describe(run: Path, game: Game | None = None) -> tuple[Game, Config]:
@@ -107,7 +117,7 @@ def _game_of(run: Path, spec: str) -> Game:
     try:
         return games.load(spec)
     except ValueError as error:
-        if not spec.partition(":")[0].endswith(".py"):
+        if not is_file(spec):
             raise
         raise ValueError(f"{error}: if its file has moved, name the game beside the run, {str(run)!r}") from error
 
@@ -115,7 +125,7 @@ def _game_of(run: Path, spec: str) -> Game:
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
     """Keep other processes from training in the same folder. Raises ValueError if one does."""
-    with (run / ".lock").open("w") as file:
+    with (run / _LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -131,12 +141,16 @@ def save(run: Path, generation: int, learner: Learner, optimizer: torch.optim.Op
         shutil.rmtree(leftover)
     temporary, final = folder / f".{generation:06d}", folder / f"{generation:06d}"
     temporary.mkdir()
-    replay.save(temporary / "replay.npy")
-    (temporary / "learner.safetensors").write_bytes(serialise(_tensors(learner, optimizer)))
-    content = {"format": FORMAT, "generation": generation, "steps": learner.steps, "samples": len(replay)}
-    (temporary / "state.json").write_text(json.dumps(content), encoding="utf-8")
-    for path in (*temporary.iterdir(), temporary):
-        flush(path)
+    try:
+        replay.save(temporary / "replay.npy")
+        (temporary / "learner.safetensors").write_bytes(serialise(_tensors(learner, optimizer)))
+        content = {"format": FORMAT, "generation": generation, "steps": learner.steps, "samples": len(replay)}
+        (temporary / "state.json").write_text(json.dumps(content), encoding="utf-8")
+        for path in (*temporary.iterdir(), temporary):
+            flush(path)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise OSError(error.errno, error.strerror, error.filename or str(temporary)) from error
     if final.exists():
         shutil.rmtree(final)
     temporary.rename(final)
@@ -148,6 +162,13 @@ def save(run: Path, generation: int, learner: Learner, optimizer: torch.optim.Op
 def is_saved(run: Path) -> bool:
     """Whether a run has a state to go on from, of a generation or of what it began with."""
     return bool(_states(run))
+
+
+def sweep(run: Path) -> None:
+    """Remove the unfinished files that a training left in its run folder when it was killed."""
+    for name in ("config.json", "matches.jsonl"):
+        discard_unfinished(run, name)
+    discard_unfinished(run / "checkpoints", "*")
 
 
 def newest(run: Path) -> int:
@@ -164,19 +185,30 @@ def restore(run: Path, learner: Learner, optimizer: torch.optim.Optimizer | None
     Raises:
         ValueError: the state is damaged or another run's.
     """
-    states = _states(run)
-    if not states:
+    if not (states := _states(run)):
         return 0
-    content = _read_json(states[-1] / "state.json")
-    generation = int(states[-1].name)
-    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("generation") != generation:
-        raise ValueError(f"{states[-1]} is damaged or of another format than {FORMAT}")
-    replay.load(states[-1] / "replay.npy")
-    if content.get("samples") != len(replay) or not isinstance(content.get("steps"), int):
-        raise ValueError(f"{states[-1]} is damaged: its files do not belong together")
-    _set_tensors(states[-1] / "learner.safetensors", learner, optimizer)
-    learner.steps = content["steps"]
-    return generation
+    *older, last = states
+    try:
+        learner.steps = _read(last, learner, optimizer, replay)
+    except ValueError as error:
+        if not older:
+            raise
+        raise ValueError(f"{error}; without {last} the run goes on from generation {int(older[-1].name)}") from error
+    return int(last.name)
+
+
+def _read(folder: Path, learner: Learner, optimizer: torch.optim.Optimizer | None, replay: Replay) -> int:
+    """Read a state; returns the learner's steps. Raises ValueError where it is damaged or another run's."""
+    content = _read_json(folder / "state.json")
+    known = isinstance(content, dict) and content.get("format") == FORMAT
+    if not known or content.get("generation") != int(folder.name):
+        raise ValueError(f"{folder} is damaged or of another format than {FORMAT}")
+    replay.load(folder / "replay.npy")
+    steps = content.get("steps")
+    if content.get("samples") != len(replay) or not isinstance(steps, int):
+        raise ValueError(f"{folder} is damaged: its files do not belong together")
+    _set_tensors(folder / "learner.safetensors", learner, optimizer)
+    return steps
 
 
 def check_space(run: Path, replay: Replay, learner: Learner) -> None:
@@ -185,7 +217,7 @@ def check_space(run: Path, replay: Replay, learner: Learner) -> None:
     needed = replay.nbytes + 4 * weights + 4_000_000
     free = shutil.disk_usage(run).free
     if free < needed:
-        raise OSError(f"disk of {str(run)!r} is full: {needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free")
+        raise OSError(f"disk of {str(run)!r} is full: {needed / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free")
 
 
 def _states(run: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from games import Game
 from training.config import Config
 from training.playing import PlayedGame
-from training.progress import MatchReport, Observer, Report
+from training.progress import Observer, Report
 
 _WIDTHS = {"gen": 7, "games": 5, "positions": 9, "sims/s": 7, "policy": 6, "value": 6, "gap": 6, "proven": 6, "left": 6}
 """The columns of a generation's line: losses of policy and value, amortisation gap in nats, share proven, time left."""
@@ -29,8 +29,6 @@ class TrainingScreen(Observer):
     """
 
     def __init__(self, console: Console) -> None:
-        self.done = 0
-        self.matches: tuple[MatchReport, ...] = ()
         self._console = console
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
         self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
@@ -55,7 +53,7 @@ class TrainingScreen(Observer):
 
     def started(self, game: Game, config: Config, run: Path, generation: int) -> None:
         """Say what is trained, and head the columns."""
-        self.done, self._config = generation, config
+        self._config = config
         self._since = time.perf_counter()
         if generation >= config.generations:
             self._console.print(f"The run in {escape(str(run))} is complete: {generation} generations.", soft_wrap=True)
@@ -96,7 +94,7 @@ class TrainingScreen(Observer):
 
     def generation_done(self, report: Report) -> None:
         """Print the generation's line and, where it was evaluated, its Elo against each anchor."""
-        self.done, games, losses = report.generation, report.self_play, report.losses
+        games, losses = report.self_play, report.losses
         self._left = f" · {_duration(report.seconds_left)} left"
         cells = (
             f"{report.generation}/{report.generations}",
@@ -112,7 +110,6 @@ class TrainingScreen(Observer):
         line = "  ".join(cell.rjust(width) for cell, width in zip(cells, _WIDTHS.values(), strict=True))
         self._console.print(line, soft_wrap=True)
         if report.matches:
-            self.matches = report.matches
             scores = (
                 f"{match.elo:+.0f} against {escape(match.opponent)} ({match.score:.0%})" for match in report.matches
             )

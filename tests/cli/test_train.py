@@ -39,9 +39,10 @@ def test_a_run_leaves_its_configuration_agents_events_and_results(trained: Path)
     result = read(trained.with_name("train.json"))
     assert (result["run"], result["generation"]) == (str(trained), 4)
     assert Path(result["agent"]) == trained / "checkpoints" / "000004.safetensors"
-    (evaluated,) = result["matches"]
-    assert evaluated["opponent"] == "random"
-    assert evaluated["wins"] + evaluated["draws"] + evaluated["losses"] == 8
+    assert [match["generation"] for match in result["matches"]] == [2, 4]
+    for evaluated in result["matches"]:
+        assert evaluated["opponent"] == "random"
+        assert evaluated["wins"] + evaluated["draws"] + evaluated["losses"] == 8
 
 
 def test_an_existing_folder_is_never_written_to(hybrid: Hybrid, trained: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import pickle
 import random
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ from tests.training.test_replay import Payload
 from tests.training.test_workers import gone
 from training import state
 from training.config import Config, LaterConfig, to_json
+from training.evaluation import history
 from training.learner import Learner
 from training.loop import resume, train
 from training.playing import PlayedGame
@@ -533,3 +535,32 @@ def test_an_accelerator_that_does_not_exist_is_refused(
     with pytest.raises(ValueError, match="device 'cuda' does not exist: torch sees 0 CUDA devices"):
         train(games.load("tic_tac_toe"), config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_an_agent_that_is_lost_is_written_anew(reference: tuple[Path, Recorder], tmp_path: Path) -> None:
+    """The learner is still there."""
+    run = tmp_path / "run"
+    shutil.copytree(reference[0], run)
+    path_of(run, 4).unlink()
+    resume(run)
+    assert outcome(run) == outcome(reference[0])
+
+
+def test_an_agent_that_is_damaged_is_named_before_anybody_plays(tmp_path: Path, tiny: Config) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(games.load("tic_tac_toe"), tiny, run, Recorder(interrupt=(2, "self-play")))
+    agent = path_of(run, 1)
+    agent.write_bytes(agent.read_bytes()[:100])
+    with pytest.raises(ValueError, match=f"^{re.escape(str(agent))} is no checkpoint of this program"):
+        resume(run)
+
+
+def test_a_damaged_line_of_matches_is_left_alone(tmp_path: Path, alone: Config) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(games.load("tic_tac_toe"), alone, run, Recorder(interrupt=(2, "self-play")))
+    (run / "matches.jsonl").write_text('{"generation": 2, "opp\n')
+    resume(run)
+    assert (run / "matches.jsonl").read_text().startswith('{"generation": 2, "opp\n{"')
+    assert [match["generation"] for match in history(run)] == [2, 4]

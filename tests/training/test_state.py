@@ -183,7 +183,7 @@ def test_a_full_disk_is_noticed_before_anything_is_written(
     state.check_space(run, replay, learner)
     usage = shutil.disk_usage(run)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(OSError, match=r"disk of .* is full: \d+ MB are needed, 1 MB are free"):
+    with pytest.raises(OSError, match=r"disk of .* is full: \d+\.\d MB are needed, 1\.0 MB are free"):
         state.check_space(run, replay, learner)
 
 
@@ -219,3 +219,60 @@ def test_a_run_that_could_not_be_made_leaves_no_traces(
     # What has become a run must keep what it begins with.
     assert state.describe(new)[1] == alone
     assert (new / "state" / "000000" / "replay.npy").exists()
+
+
+def test_what_was_killed_before_it_was_a_run_is_in_nobodys_way(run: Path, tmp_path: Path, alone: Config) -> None:
+    game, new, (learner, _, replay) = games.load("tic_tac_toe"), tmp_path / "next", parts(alone)
+    shutil.copytree(run / "state", new / "state")
+    (new / "state" / ".000000").mkdir()
+    (new / ".config.json.0123456789abcdef").write_text("half")
+    state.create(new, game, alone, (learner, replay))
+    assert [path.name for path in (new / "state").iterdir()] == ["000000"]
+    shutil.rmtree(new)
+    shutil.copytree(run / "state", new / "state")
+    state.create(new, game, alone)
+    assert state.restore(new, *parts(alone)) == 0
+
+
+def test_one_process_at_a_time_makes_a_run(tmp_path: Path, alone: Config) -> None:
+    game, new = games.load("tic_tac_toe"), tmp_path / "next"
+    new.mkdir()
+    with state.locked(new), pytest.raises(ValueError, match="in use by another process"):
+        state.create(new, game, alone)
+    state.create(new, game, alone)
+
+
+def test_unfinished_files_are_swept_and_no_others(run: Path) -> None:
+    (run / "checkpoints").mkdir()
+    unfinished = [
+        run / ".config.json.0123456789abcdef",
+        run / ".matches.jsonl.fedcba9876543210",
+        run / "checkpoints" / ".000001.safetensors.0123456789abcdef",
+    ]
+    others = [run / ".tuning.json.0123456789abcdef", run / ".config.json.mine", run / "checkpoints" / ".notes"]
+    for path in (*unfinished, *others):
+        path.write_text("x")
+    state.sweep(run)
+    assert not any(path.exists() for path in unfinished)
+    assert all(path.exists() for path in (*others, run / "config.json"))
+
+
+def test_a_damaged_state_says_where_the_run_would_go_on_without_it(run: Path, alone: Config) -> None:
+    state.save(run, 2, *parts(alone))
+    (run / "state" / "000002" / "learner.safetensors").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"without .*000002 the run goes on from generation 1$"):
+        state.restore(run, *parts(alone))
+    shutil.rmtree(run / "state" / "000002")
+    assert state.restore(run, *parts(alone)) == 1
+
+
+def test_a_state_that_cannot_be_written_is_named_and_leaves_nothing(
+    run: Path, alone: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(27, "File too large")
+
+    monkeypatch.setattr(state, "flush", fail)
+    with pytest.raises(OSError, match=r"File too large: .*state/\.000002'"):
+        state.save(run, 2, *parts(alone))
+    assert [path.name for path in (run / "state").iterdir()] == ["000001"]

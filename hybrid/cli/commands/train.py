@@ -152,16 +152,15 @@ def run(
             observer.stop()
             saved = (folder / "config.json").exists()
             hint = f" To go on:\n  hybrid train --resume {escape(shlex.quote(str(folder)))}" if saved else ""
-            screen.print(
-                f"\nStopped; {observer.done} of {settings.generations} generations are saved.{hint}", soft_wrap=True
-            )
-            return Outcome(_as_json(folder, None, observer.done, begun, observer.matches), code=130)
+            done = state.newest(folder)
+            screen.print(f"\nStopped; {done} of {settings.generations} generations are saved.{hint}", soft_wrap=True)
+            return Outcome(_as_json(folder, None, done, begun), code=130)
     screen.print(
         f"The agent is saved in {escape(str(folder))}. Play it: "
         f"[bold]hybrid play {escape(shlex.join((trained.spec, str(folder))))}[/bold]",
         soft_wrap=True,
     )
-    return Outcome(_as_json(folder, agent, observer.done, begun, observer.matches))
+    return Outcome(_as_json(folder, agent, state.newest(folder), begun))
 
 
 def _origin(name: str | None, start: str) -> Origin:
@@ -226,12 +225,14 @@ def _plain(value: Any) -> Any:
     return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def _as_json(run: Path, agent: Path | None, generation: int, begun: float, matches: Sequence[Any]) -> dict[str, Any]:
+def _as_json(run: Path, agent: Path | None, generation: int, begun: float) -> dict[str, Any]:
+    from training.evaluation import history
+
     return {
         "run": str(run),
         "agent": None if agent is None else str(agent),
         "generation": generation,
         "finished": agent is not None,
         "seconds": time.perf_counter() - begun,
-        "matches": [dataclasses.asdict(match) for match in matches],
+        "matches": history(run),
     }
