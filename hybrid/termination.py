@@ -1,4 +1,6 @@
-"""Ending in order when told to: SIGTERM unwinds the program as an interrupt from the keyboard does."""
+"""Ending in order when told to: SIGTERM unwinds the program as an interrupt from the keyboard does, and both do so
+where an exception can leave.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ def closing_when_terminated(code: int) -> Iterator[None]:
 
     Python drops an exception that is raised where none can leave: in a weak reference's callback, in one that compiled
     code makes, in `__del__`. A signal that happens upon such a place is sent again, else nothing would ever end the
-    process but SIGKILL. Outside the main thread, where Python handles no signals, this does nothing.
+    process but SIGKILL; so is one amid an import, see `interruptible`. Outside the main thread, where Python handles no
+    signals, this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -38,7 +41,7 @@ def closing_when_terminated(code: int) -> Iterator[None]:
         if closing:
             return  # it takes a moment: once is enough
         while frame is not None:
-            if frame.f_code is dropped.__code__:
+            if frame.f_code is dropped.__code__ or _importing(frame):
                 again()  # what is raised there is dropped as well
                 return
             frame = frame.f_back
@@ -76,3 +79,55 @@ def closing_when_terminated(code: int) -> Iterator[None]:
         if lost:
             lost = False
             raise Terminated(code)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt in here, but not where it would be dropped, nor amid an import.
+
+    Compiled modules abort the process, or are left half made, if they are interrupted while they are imported. There a
+    signal is sent again a moment later. Outside the main thread, and where SIGINT is not Python's own any more, this
+    does nothing.
+    """
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    waiting: list[threading.Timer] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        while frame is not None:
+            if frame.f_code is dropped.__code__ or _importing(frame):
+                again()
+                return
+            frame = frame.f_back
+        raise KeyboardInterrupt
+
+    def dropped(unraisable: sys.UnraisableHookArgs) -> None:
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            again()
+        else:
+            report(unraisable)
+
+    def again() -> None:
+        waiting.append(threading.Timer(AGAIN, os.kill, (os.getpid(), signal.SIGINT)))
+        waiting[-1].daemon = True
+        waiting[-1].start()
+
+    report = sys.unraisablehook
+    signal.signal(signal.SIGINT, interrupt)
+    sys.unraisablehook = dropped
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
+        for timer in waiting:
+            timer.cancel()
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _importing(frame: FrameType) -> bool:
+    """Whether a frame is of Python's import of a module."""
+    return frame.f_code.co_filename.startswith("<frozen importlib")

@@ -16,7 +16,7 @@ from typing import Any
 
 from hybrid.cli import commands
 from hybrid.cli.output import check_apart, check_writable, desert, one_line, parsing_error, write_json
-from hybrid.termination import closing_when_terminated
+from hybrid.termination import closing_when_terminated, interruptible
 
 INTERRUPTED, TERMINATED = 130, 143
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run `hybrid` with `arguments`, by default the process's own; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        with closing_when_terminated(TERMINATED):
+        with closing_when_terminated(TERMINATED), interruptible():
             code = _dispatch(arguments)
         sys.stdout.flush()
         return code
