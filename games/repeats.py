@@ -93,13 +93,18 @@ def jit(sample: Sample) -> str:
 
 
 def interpreted(game: Game, seed: int) -> None:
-    """Play a few games by the rules of somebody's own file without compiling them; raises where these fail.
+    """Play a few games by the rules of somebody's own file without compiling them; raises where they leave an array.
 
-    Compiled, they would write past the ends of their arrays unnoticed, and this process might not live to tell.
+    Compiled, they would write past its end unnoticed, and this process might not live to tell. What else is wrong with
+    them is found, and told better, by what follows.
     """
     if isinstance(game, LiftedGame) and is_file(game.spec) and not config.DISABLE_JIT:  # type: ignore[attr-defined]
         code = "import sys; from games.sampling import load, walk; walk(load(sys.argv[1]), int(sys.argv[2]))"
-        _elsewhere(code, game.spec, seed)
+        try:
+            _elsewhere(code, game.spec, seed)
+        except ViolationError as error:
+            if "IndexError" in str(error):
+                raise
 
 
 def _elsewhere(code: str, spec: str, seed: int) -> str:
