@@ -31,7 +31,7 @@ class Evaluator(Protocol):
     """Judges positions."""
 
     def __call__(self, positions: Positions) -> Judged:
-        """Logits `[B, A]` and values `[B, P]` in [-1, 1], both new arrays."""
+        """Logits `[B, A]` and values `[B, P]` in [-1, 1]; whoever asks takes copies, see `checked`."""
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -40,11 +40,9 @@ def closing_when_terminated(code: int) -> Iterator[None]:
         nonlocal closing, lost
         if closing:
             return  # it takes a moment: once is enough
-        while frame is not None:
-            if frame.f_code is dropped.__code__ or _importing(frame):
-                again()  # what is raised there is dropped as well
-                return
-            frame = frame.f_back
+        if _held(frame, dropped):
+            again()
+            return
         closing, lost = True, False
         raise Terminated(code)
 
@@ -97,12 +95,10 @@ def interruptible() -> Iterator[None]:
     waiting: list[threading.Timer] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        while frame is not None:
-            if frame.f_code is dropped.__code__ or _importing(frame):
-                again()
-                return
-            frame = frame.f_back
-        raise KeyboardInterrupt
+        if _held(frame, dropped):
+            again()
+        else:
+            raise KeyboardInterrupt
 
     def dropped(unraisable: sys.UnraisableHookArgs) -> None:
         if isinstance(unraisable.exc_value, KeyboardInterrupt):
@@ -128,6 +124,11 @@ def interruptible() -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _importing(frame: FrameType) -> bool:
-    """Whether a frame is of Python's import of a module."""
-    return frame.f_code.co_filename.startswith("<frozen importlib")
+def _held(frame: FrameType | None, hook: Callable[[sys.UnraisableHookArgs], None]) -> bool:
+    """Whether what is raised at `frame` would be dropped, for it is within the `hook` for that, or break an import."""
+    while frame is not None:
+        code = frame.f_code
+        if code is hook.__code__ or code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False

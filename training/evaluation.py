@@ -75,19 +75,20 @@ def check_evaluation(game: Game, config: EvaluationConfig) -> None:
             agents.load(anchor, game)
         except ValueError as error:
             raise ValueError(f"evaluation.anchors must be agents of {game.spec}, got {anchor!r}: {error}") from error
-    if config.anchors and game.players < 2:
+    if not config.anchors:
+        return
+    if game.players < 2:
         raise ValueError(
             f"evaluation.every must be 0, or evaluation.anchors none, for {game.spec}, a game for one player, "
             f"got every={config.every}"
         )
-    if config.anchors:
-        try:
-            draw(game, 1, OPENING_PLIES, np.random.default_rng(0))
-        except ValueError as error:
-            raise ValueError(
-                f"evaluation.every must be 0, or evaluation.anchors none, for {game.spec}, of which every game ends "
-                f"within {OPENING_PLIES} plies, got every={config.every}"
-            ) from error
+    try:
+        draw(game, 1, OPENING_PLIES, np.random.default_rng(0))
+    except ValueError as error:
+        raise ValueError(
+            f"evaluation.every must be 0, or evaluation.anchors none, for {game.spec}, of which every game ends "
+            f"within {OPENING_PLIES} plies, got every={config.every}"
+        ) from error
 
 
 def labelled_positions(game: Game, name: str) -> Labelled:

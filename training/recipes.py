@@ -76,7 +76,11 @@ RECIPES: typing.Mapping[str, typing.Callable[[Game], Config]] = types.MappingPro
 
 
 def recipe(name: str, game: Game) -> Config:
-    """The recipe called `name`, for `game`; without evaluations where there is no opponent. Raises ValueError."""
+    """The recipe called `name`, for `game`, without evaluations where there is no opponent.
+
+    Raises:
+        ValueError: there is no such recipe.
+    """
     if name not in RECIPES:
         raise ValueError(f"unknown recipe {name!r}: known are {', '.join(RECIPES)}")
     config = RECIPES[name](game)

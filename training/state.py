@@ -49,7 +49,7 @@ def check_new(run: Path, game: Game) -> None:
     """
     if not game.spec:
         raise ValueError(f"game must be loaded by name or path to be trained, got {game!r} without a spec")
-    if run.exists() and (not run.is_dir() or (run / "config.json").exists() or any(map(_foreign, run.iterdir()))):
+    if run.exists() and (not run.is_dir() or any(map(_foreign, run.iterdir()))):
         hint = "resume it" if (run / "config.json").is_file() else "it holds something else"
         raise ValueError(f"run folder {str(run)!r} exists already: {hint}, or choose another")
     missing = [folder for folder in (run, *run.parents) if not folder.exists()]
