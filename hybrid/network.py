@@ -5,7 +5,7 @@ Shapes: B positions, observations `[C, H, W]`, F channels, M of them mixed, A ac
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,29 @@ if TYPE_CHECKING:
     from hybrid.checkpoint import Checkpoint
 
 
+class Convolve(Protocol):
+    """How a block's convolutions are computed."""
+
+    def __call__(self, x: Tensor, kernel: Tensor, bias: Tensor, others: Tensor | None = None) -> Tensor:
+        """From boards `[B, F, H, W]` `relu(conv(x) + bias + others)`, by a kernel `[F, F, 3, 3]`."""
+
+
+def convolve(x: Tensor, kernel: Tensor, bias: Tensor, others: Tensor | None = None) -> Tensor:
+    """See `Convolve`: by torch, on any device."""
+    y = functional.conv2d(x, kernel, bias, padding=1)
+    return (y if others is None else y.add_(others)).relu_()
+
+
 class Block(nn.Module):
     """`[B, F, H, W]` to the same: `relu(x + gain * conv(mix(relu(conv(x)))))`, the identity on `x >= 0` at gain 0.
 
     Without mixed channels `mix` is the identity.
+
+    Attributes:
+        convolve: how.
     """
+
+    convolve: Convolve = staticmethod(convolve)
 
     def __init__(self, channels: int, mixed: int, cells: int) -> None:
         super().__init__()
@@ -33,11 +51,12 @@ class Block(nn.Module):
         self.gain = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = self.mix(torch.relu_(self.first(x)))
+        first, second = self.first.bias, self.second.bias
+        assert first is not None
+        assert second is not None
+        inner = self.mix(self.convolve(x, self.first.weight, first))
         # The gain scales the kernel instead of its output, which is many times larger.
-        kernel, bias = self.second.weight, self.second.bias
-        assert bias is not None
-        return functional.conv2d(inner, self.gain * kernel, self.gain * bias, padding=1).add_(x).relu_()
+        return self.convolve(inner, self.gain * self.second.weight, self.gain * second, x)
 
 
 class Mix(nn.Linear):
@@ -50,10 +69,11 @@ class Mix(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         rows, _, height, width = input.shape
         # Channels last on both sides, as they lie in memory: joined in another order they would be copied twice.
-        last = input.permute(0, 2, 3, 1)
-        flat = input[:, : self._mixed].flatten(1)
+        sizes = [self._mixed, input.shape[1] - self._mixed]
+        these, others = torch.split(input.permute(0, 2, 3, 1), sizes, 3)
+        flat = these.permute(0, 3, 1, 2).flatten(1)
         mixed = torch.relu_(super().forward(flat)).view(rows, self._mixed, height, width).permute(0, 2, 3, 1)
-        return torch.cat((mixed, last[..., self._mixed :]), 3).permute(0, 3, 1, 2)
+        return torch.cat((mixed, others), 3).permute(0, 3, 1, 2)
 
 
 class Network(nn.Module):

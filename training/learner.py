@@ -26,6 +26,7 @@ from hybrid.network_config import NetworkConfig, NetworkShape, Weights, initial_
 from training.config import Config, LearnerConfig
 from training.muon import Muon
 from training.replay import Batch
+from training.winograd import Winograd
 
 _GAIN_SHARE = 0.05
 """Of AdamW's rate, for the blocks' gains where Muon moves the kernels that they scale. These grow, so that gains settle
@@ -67,6 +68,10 @@ class Learner(LightningModule):
         weights = initial_weights(network, shape, np.random.default_rng(seed))
         self.network = Network(network, shape, weights).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).requires_grad_(False)
+        if config.precision == "winograd":
+            convolve = Winograd(*shape.observation[1:], network.channels)
+            for block in self.network.blocks:
+                block.convolve = convolve
         self.steps = 0
         self._unreached = 0
         self._config = config

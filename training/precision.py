@@ -16,13 +16,16 @@ from training.config import Config, LearnerPrecision
 from training.learner import Learner, fabric_of, optimise, torch_threads
 from training.replay import Batch, batch_of, sample_dtype
 
-_MEASURED: tuple[LearnerPrecision, ...] = ("float", "bfloat16")
+_MEASURED: tuple[LearnerPrecision, ...] = ("float", "winograd", "bfloat16")
+"""From what rounds least to what rounds most."""
+_CHANNELS = 32
+"""Of fewer Winograd's transforms cost as much as they spare: it is not worth compiling them."""
 _TURNS = 12
 """Steps in each precision, in turns, of which each one's best counts: other programs only ever slow a step."""
-_SECONDS = 4.0
-"""No step is begun later than so long after the first, once both have been tried."""
+_SECONDS = 6.0
+"""No step is begun later than so long after the first, once all have been tried."""
 _WORTHWHILE = 0.9
-"""Sixteen bits are taken where a step takes at most this share of its time in single precision."""
+"""What rounds more is taken where a step takes at most this share of its time in what rounds less."""
 
 
 def settle_precision(game: Game, config: Config) -> Config:
@@ -35,7 +38,9 @@ def settle_precision(game: Game, config: Config) -> Config:
     chosen: LearnerPrecision = "float"
     if config.learner.accelerator == "cpu":
         seconds = step_seconds(game, config)
-        chosen = "bfloat16" if seconds["bfloat16"] <= _WORTHWHILE * seconds["float"] else "float"
+        for precision, needed in seconds.items():
+            if needed <= _WORTHWHILE * seconds[chosen]:
+                chosen = precision
     return replace(config, learner=replace(config.learner, precision=chosen))
 
 
@@ -44,6 +49,8 @@ def step_seconds(game: Game, config: Config) -> dict[LearnerPrecision, float]:
     batch = _random_batch(game, config)
     steps: dict[LearnerPrecision, Callable[[], object]] = {}
     for precision in _MEASURED:
+        if precision == "winograd" and config.network.channels < _CHANNELS:
+            continue
         learning = replace(config.learner, precision=precision)
         learner, fabric = Learner(game, config.network, learning, config.seed), fabric_of(learning)
         module, optimizer = fabric.setup(learner, learner.configure_optimizers())

@@ -198,7 +198,7 @@ def test_unknown_recipe_is_refused() -> None:
         (("learner",), [1], "config.learner has no"),
         (("evaluation", "anchors"), "random", "config.evaluation.anchors must be tuple"),
         (("learner", "accelerator"), "tpu", "accelerator must be one of cpu, cuda, got 'tpu'"),
-        (("learner", "precision"), "half", "precision must be one of float, bfloat16, fastest, got 'half'"),
+        (("learner", "precision"), "half", "precision must be one of float, winograd, bfloat16, fastest, got 'half'"),
         (("learner", "learning_rate"), float("nan"), "learning_rate must be positive, got nan"),
     ],
 )

@@ -88,7 +88,7 @@ def test_value_target_mixes_outcome_and_search() -> None:
     assert value == pytest.approx(1)
 
 
-@pytest.mark.parametrize("precision", ["float", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float", "winograd", "bfloat16"])
 def test_learning_reaches_the_targets(precision: LearnerPrecision) -> None:
     made, one = trained(steps=150, precision=precision)
     assert made is not None
@@ -112,6 +112,15 @@ def test_sixteen_bits_are_for_computing_alone(caplog: pytest.LogCaptureFixture) 
     assert all(half[name].tobytes() == again[name].tobytes() for name in half)
     assert any(half[name].tobytes() != single[name].tobytes() for name in half)
     assert caplog.records == []
+
+
+def test_winograd_is_how_the_blocks_of_the_network_are_computed() -> None:
+    """Its steps are those of torch but for rounding, and repeat themselves; what plays is an average of weights."""
+    made, same, other = (trained(20, precision=precision)[0] for precision in ("winograd", "winograd", "float"))
+    ours, again, plain = (weights_of(one.network) for one in (made, same, other))
+    assert all(ours[name].tobytes() == again[name].tobytes() for name in ours)
+    assert any(ours[name].tobytes() != plain[name].tobytes() for name in ours)
+    assert all(ours[name] == pytest.approx(plain[name], abs=1e-3) for name in ours)
 
 
 def test_wrong_values_are_unlearned_in_sixteen_bits_too() -> None:
@@ -197,8 +206,8 @@ def test_a_network_whose_weights_are_no_numbers_is_not_alive() -> None:
 
 def trained(steps: int, seed: int = 0, precision: LearnerPrecision = "float") -> tuple[Learner, Batch]:
     """A learner after some steps on one batch."""
-    made, one = learner(seed=seed), batch()
-    fabric = fabric_of(replace(CONFIG, precision=precision))
+    config = replace(CONFIG, precision=precision)
+    made, one, fabric = learner(config, seed), batch(), fabric_of(config)
     module, optimizer = fabric.setup(made, made.configure_optimizers())
     with torch_threads(1):
         mean = mean_losses([optimise(fabric, module, optimizer, one, 1.0) for _ in range(steps)])

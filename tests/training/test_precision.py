@@ -18,11 +18,22 @@ def opened(config: Config, **changes: Any) -> Config:
     return replace(config, learner=replace(config.learner, precision="fastest", **changes))
 
 
-@pytest.mark.parametrize(("half", "expected"), [(0.5, "bfloat16"), (0.9, "bfloat16"), (0.95, "float"), (20.0, "float")])
-def test_sixteen_bits_must_be_worth_it(
-    half: float, expected: LearnerPrecision, monkeypatch: pytest.MonkeyPatch, alone: Config
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ({"winograd": 0.95, "bfloat16": 0.5}, "bfloat16"),
+        ({"winograd": 1.5, "bfloat16": 0.9}, "bfloat16"),
+        ({"winograd": 1.5, "bfloat16": 0.95}, "float"),
+        ({"winograd": 0.6, "bfloat16": 20.0}, "winograd"),
+        ({"winograd": 0.6, "bfloat16": 0.55}, "winograd"),
+        ({"winograd": 0.6, "bfloat16": 0.5}, "bfloat16"),
+        ({"bfloat16": 20.0}, "float"),
+    ],
+)
+def test_what_rounds_more_must_be_worth_it(
+    seconds: dict[str, float], expected: LearnerPrecision, monkeypatch: pytest.MonkeyPatch, alone: Config
 ) -> None:
-    monkeypatch.setattr(precision, "step_seconds", lambda game, config: {"float": 1.0, "bfloat16": half})
+    monkeypatch.setattr(precision, "step_seconds", lambda game, config: {"float": 1.0} | seconds)
     settled = settle_precision(games.load("tic_tac_toe"), opened(alone))
     assert settled == replace(alone, learner=replace(alone.learner, precision=expected))
 
@@ -36,7 +47,13 @@ def test_nothing_is_measured_where_nothing_is_open(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("game", ["tic_tac_toe", "pig"])
-def test_steps_are_timed_in_both(game: str, alone: Config) -> None:
+def test_steps_are_timed_in_every_precision(game: str, alone: Config) -> None:
     seconds = step_seconds(games.load(game), opened(alone))
     assert seconds.keys() == {"float", "bfloat16"}
     assert all(0.0 < value < 5.0 for value in seconds.values())
+
+
+def test_winograd_is_timed_where_there_are_channels_enough(monkeypatch: pytest.MonkeyPatch, alone: Config) -> None:
+    monkeypatch.setattr(precision, "_CHANNELS", alone.network.channels)
+    seconds = step_seconds(games.load("tic_tac_toe"), opened(alone))
+    assert list(seconds) == ["float", "winograd", "bfloat16"]
