@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
+from eval.statistics import elo_of
 from games import Game
 from training.config import Config
 from training.playing import PlayedGame
-from training.progress import Observer, Report
+from training.progress import MatchReport, Observer, Report
 
 _WIDTHS = {"gen": 7, "games": 5, "positions": 9, "sims/s": 7, "policy": 6, "value": 6, "gap": 6, "proven": 6, "left": 6}
 """The columns of a generation's line: losses of policy and value, amortisation gap in nats, share proven, time left."""
@@ -110,10 +111,13 @@ class TrainingScreen(Observer):
         line = "  ".join(cell.rjust(width) for cell, width in zip(cells, _WIDTHS.values(), strict=True))
         self._console.print(line, soft_wrap=True)
         if report.matches:
-            scores = (
-                f"{match.elo:+.0f} against {escape(match.opponent)} ({match.score:.0%})" for match in report.matches
-            )
-            self._console.print(f"    Elo {', '.join(scores)}", style="cyan", soft_wrap=True)
+            self._console.print(f"    Elo {', '.join(map(_strength, report.matches))}", style="cyan", soft_wrap=True)
+
+
+def _strength(match: MatchReport) -> str:
+    """A match's Elo with its interval, the opponent, and the score."""
+    low, high = map(elo_of, match.ci95)
+    return f"{match.elo:+.0f} ({low:+.0f} to {high:+.0f}) against {escape(match.opponent)} ({match.score:.0%})"
 
 
 def _duration(seconds: float) -> str:

@@ -108,6 +108,7 @@ def test_a_new_run_builds_on_a_complete_one(hybrid: Hybrid, trained: Path, tmp_p
     before, run = contents(trained / "checkpoints"), tmp_path / "next"
     ran = hybrid("train", "--start", trained, "--run", run, "--generations", "1", "--network.blocks", "2")
     assert (ran.code, ran.err) == (0, "")
+    assert re.search(r"Elo [+-]\S+ \([+-]\S+ to [+-]\S+\) against random \(\d+%\)", ran.out)
     old, new = (read(folder / "config.json")["config"] for folder in (trained, run))
     assert (new["seed"], new["generations"], new["network"]["blocks"]) == (old["seed"] + 1, 1, 2)
     for settings in (old, new):
