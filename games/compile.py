@@ -133,6 +133,9 @@ def _update(digest: Any, value: Any, names: set[str], seen: dict[tuple[int, str]
     `seen` numbers the functions and the attributes of modules that were fed before.
     """
     if isinstance(value, Dispatcher):
+        # Options may hold sets, whose order differs from process to process.
+        options = sorted((name, sorted(o) if isinstance(o, set) else o) for name, o in value.targetoptions.items())
+        _feed(digest, "options", options)
         value = value.py_func
     if isinstance(value, python_types.FunctionType):
         if _new(digest, (id(value), ""), seen):

@@ -38,7 +38,7 @@ class Block(nn.Module):
     Without mixed channels `mix` is the identity.
 
     Attributes:
-        convolve: how.
+        convolve: computes its convolutions; a learner may have its own.
     """
 
     convolve: Convolve = staticmethod(convolve)

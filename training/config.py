@@ -68,10 +68,10 @@ class LearnerConfig:
         accelerator: where the network is trained.
         threads: torch's threads on the CPU, on whose number the last bits of the weights depend.
         precision: of the network's arithmetic while it learns; its weights and their averages are kept in single
-            precision. `winograd` multiplies a third as often in the blocks' convolutions, on one core, and rounds a
-            little more (`training.winograd`); with `bfloat16` most layers compute in 16 bits, which is faster where
-            the processor has instructions for it. `fastest` is decided by measurement when a run is made, and kept in
-            its file; on a CUDA device it is single precision.
+            precision. `winograd` multiplies a third as often in the blocks' convolutions, whose transforms run on one
+            core, and rounds a little more (`training.winograd`); with `bfloat16` most layers compute in 16 bits, which
+            is faster where the processor has instructions for it. `fastest` is decided by measurement when a run is
+            made, and kept in its file; on a CUDA device it is single precision.
     """
 
     batch: int = 128

@@ -15,11 +15,13 @@ from games.sampling import play
 from training.config import Config, LearnerPrecision
 from training.learner import Learner, fabric_of, optimise, torch_threads
 from training.replay import Batch, batch_of, sample_dtype
+from training.winograd_tiles import points_of
 
 _MEASURED: tuple[LearnerPrecision, ...] = ("float", "winograd", "bfloat16")
 """From what rounds least to what rounds most."""
-_CHANNELS = 32
-"""Of fewer Winograd's transforms cost as much as they spare: it is not worth compiling them."""
+_CHANNELS, _POINTS = 32, 4.0
+"""Of fewer channels, or where there are more points to a cell instead of nine products, Winograd's convolutions are not
+even tried, which takes some seconds to compile."""
 _TURNS = 12
 """Steps in each precision, in turns, of which each one's best counts: other programs only ever slow a step."""
 _SECONDS = 6.0
@@ -49,7 +51,7 @@ def step_seconds(game: Game, config: Config) -> dict[LearnerPrecision, float]:
     batch = _random_batch(game, config)
     steps: dict[LearnerPrecision, Callable[[], object]] = {}
     for precision in _MEASURED:
-        if precision == "winograd" and config.network.channels < _CHANNELS:
+        if precision == "winograd" and not _spares(game, config):
             continue
         learning = replace(config.learner, precision=precision)
         learner, fabric = Learner(game, config.network, learning, config.seed), fabric_of(learning)
@@ -66,6 +68,14 @@ def step_seconds(game: Game, config: Config) -> dict[LearnerPrecision, float]:
                 step()
                 seconds[precision] = min(seconds[precision], time.perf_counter() - start)
     return seconds
+
+
+def _spares(game: Game, config: Config) -> bool:
+    """Whether Winograd's convolutions could be faster: transforms cost as much on small boards or by few channels."""
+    height, width = game.observation_shape[1:]
+    points = points_of(height) * points_of(width)
+    few = points <= _POINTS * height * width
+    return few and config.network.blocks > 0 and config.network.channels >= _CHANNELS
 
 
 def _random_batch(game: Game, config: Config) -> Batch:

@@ -1,9 +1,7 @@
-"""The transforms of `training.winograd`, compiled for boards of one size.
+"""The transforms of `training.winograd`, compiled for boards of one size: of rows as `winograd_tiles` tells, then of
+columns, so that a board has a rectangle of points.
 
-Toom and Cook's way to correlate with three numbers: a row of cells is cut into tiles of up to four; a tile and its
-neighbours on both sides become values at some points, which are multiplied by the kernel's and turned back into cells.
-Columns likewise, so that a board has a rectangle of points.
-Shapes: boards `[K, H, W, F]`, K positions at a time, flat; points `[P, K, F]`, flat, with columns' points before rows'.
+Shapes: boards `[K, H, W, F]`, K positions at a time, flat; points `[P, K, F]`, flat, a row of points after the other.
 """
 
 from __future__ import annotations
@@ -18,61 +16,12 @@ import numpy.typing as npt
 from numba import float32, int64, njit, void
 
 from games.compile import kernel
+from training.winograd_tiles import points_of, tile_of, tiles_of
 
-Matrix = npt.NDArray[np.float32]
 Side = Literal["input", "output"]
 
-_POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)
-"""Where polynomials are evaluated, besides at infinity."""
-_LARGEST = 4
-"""Of a tile: with more points rounding would show."""
 TOGETHER = 32
 """Positions transformed at a time: so many make matrices that multiply fast, and what lies between stays near."""
-_LOOSE = {"contract", "nnan", "ninf", "nsz"}
-"""What the compiler may take for granted: then terms whose factor is 0 cost nothing."""
-
-
-class Tile(NamedTuple):
-    """The matrices of F(m, 3), N = m + 2 points: `output.T @ ((kernel @ g) * (input @ d))` is `d` correlated with `g`.
-
-    Attributes:
-        input: `[N, N]`, for `m` cells and a neighbour on both sides.
-        kernel: `[N, 3]`.
-        output: `[N, m]`.
-    """
-
-    input: npt.NDArray[np.float64]
-    kernel: npt.NDArray[np.float64]
-    output: npt.NDArray[np.float64]
-
-
-def tile_of(cells: int) -> Tile:
-    """The tile of so many cells."""
-    finite = np.array(_POINTS[: cells + 1])
-
-    def evaluated(terms: int) -> npt.NDArray[np.float64]:
-        """Polynomials of `terms` coefficients at every point; at infinity only the last of these counts."""
-        return np.vstack((np.vander(finite, terms, increasing=True), np.eye(terms)[-1:]))
-
-    interpolated = np.linalg.inv(evaluated(cells + 2)).T.astype(np.float64)
-    interpolated[np.abs(interpolated) < 1e-12] = 0.0
-    return Tile(interpolated, evaluated(3), evaluated(cells))
-
-
-def tiles_of(size: int) -> list[int]:
-    """How a row of `size` cells is cut: into as few tiles as possible, nearly equal ones."""
-    count = -(-size // _LARGEST)
-    return [size // count + (index < size % count) for index in range(count)]
-
-
-def points_of(size: int) -> int:
-    """Points of a row of `size` cells."""
-    return sum(cells + 2 for cells in tiles_of(size))
-
-
-def kernel_matrix(size: int) -> npt.NDArray[np.float64]:
-    """`[points, 3]`: a kernel's row at every point of a row of cells."""
-    return np.vstack([tile_of(cells).kernel for cells in tiles_of(size)])
 
 
 def _apply(matrix: npt.NDArray[np.float64], near: int, far: int, lanes: int, *, add: bool) -> Any:
@@ -84,14 +33,15 @@ def _apply(matrix: npt.NDArray[np.float64], near: int, far: int, lanes: int, *, 
     factors = np.ascontiguousarray(matrix, np.float32)
     outs, ins = factors.shape
 
-    @njit(fastmath=_LOOSE)
+    @njit(fastmath={"contract"})
     def apply(x: Any, i: Any, y: Any, j: Any) -> None:
         source, target = x[i : i + (ins - 1) * near + lanes], y[j : j + (outs - 1) * far + lanes]
         for lane in range(lanes):
             for out in range(outs):
                 total = np.float32(0.0)
                 for k in range(ins):
-                    total += factors[out, k] * source[k * near + lane]
+                    if factors[out, k] != 0.0:
+                        total += factors[out, k] * source[k * near + lane]
                 if add:
                     target[out * far + lane] += total
                 else:
@@ -200,6 +150,24 @@ def _from_points(sizes: _Sizes, side: Side) -> Any:
     return from_points
 
 
+def _copy(sizes: _Sizes, *, inwards: bool) -> Any:
+    """`copy(boards, b, room)`: board b, without edges, into the middle of `room`, or out of it."""
+    height, line, row, board, inside = sizes.height, sizes.width * sizes.channels, sizes.row, sizes.board, sizes.inside
+
+    @njit
+    def copy(boards: Any, b: Any, room: Any) -> None:
+        for h in range(height):
+            bare = boards[b * board + h * line : b * board + (h + 1) * line]
+            edged = room[inside + h * row : inside + h * row + line]
+            for k in range(line):
+                if inwards:
+                    edged[k] = bare[k]
+                else:
+                    bare[k] = edged[k]
+
+    return copy
+
+
 def _blank(sizes: _Sizes) -> Any:
     """`blank(count, points)`: zero at the points of all rows from `count` on."""
     total, point, channels = math.prod(sizes.points), sizes.point, sizes.channels
@@ -214,16 +182,11 @@ def _blank(sizes: _Sizes) -> Any:
 
 def _input_forth(sizes: _Sizes) -> Callable[..., None]:
     """The input's boards to their points."""
-    to_points, blank = _to_points(sizes, "input"), _blank(sizes)
-    height, line, row, board, inside = sizes.height, sizes.width * sizes.channels, sizes.row, sizes.board, sizes.inside
+    to_points, copy, blank = _to_points(sizes, "input"), _copy(sizes, inwards=True), _blank(sizes)
 
     def input_forth(boards: Any, count: Any, points: Any, room: Any, rows: Any) -> None:
         for b in range(count):
-            for h in range(height):
-                source = boards[b * board + h * line : b * board + (h + 1) * line]
-                target = room[inside + h * row : inside + h * row + line]
-                for k in range(line):
-                    target[k] = source[k]
+            copy(boards, b, room)
             to_points(room, rows, b, points)
         blank(count, points)
 
@@ -275,17 +238,12 @@ def _output_forth(sizes: _Sizes) -> Callable[..., None]:
 
 def _input_back(sizes: _Sizes) -> Callable[..., None]:
     """What is at points to the boards of the input's gradients."""
-    from_points = _from_points(sizes, "input")
-    height, line, row, board, inside = sizes.height, sizes.width * sizes.channels, sizes.row, sizes.board, sizes.inside
+    from_points, copy = _from_points(sizes, "input"), _copy(sizes, inwards=False)
 
     def input_back(points: Any, count: Any, boards: Any, room: Any, rows: Any) -> None:
         for b in range(count):
             from_points(points, b, rows, room)
-            for h in range(height):
-                source = room[inside + h * row : inside + h * row + line]
-                target = boards[b * board + h * line : b * board + (h + 1) * line]
-                for k in range(line):
-                    target[k] = source[k]
+            copy(boards, b, room)
 
     return input_back
 

@@ -5,9 +5,11 @@ import subprocess
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numba import njit
 from numba.extending import register_jitable
 
 import games
@@ -142,6 +144,20 @@ def test_fingerprints_see_constants_closures_and_helpers() -> None:
     prints = [rule(1.0, [1, 2], one), rule(2.0, [1, 2], one), rule(1.0, [1, 3], one), rule(1.0, [1, 2], two)]
     assert len(set(prints)) == 4
     assert rule(1.0, [1, 2], one) == prints[0]
+
+
+def test_fingerprints_see_how_helpers_are_compiled() -> None:
+    def made(**options: Any) -> str:
+        helper = njit(**options)(lambda x: x * 2.0 + 1.0)
+
+        def play(s: Any) -> Any:
+            return helper(s)
+
+        return fingerprint(play)
+
+    assert made() == made()
+    several = [made(), made(fastmath={"contract"}), made(fastmath={"contract", "nsz"}), made(fastmath=True)]
+    assert len(set(several)) == len(several)
 
 
 def test_fingerprints_take_no_values_for_others() -> None:

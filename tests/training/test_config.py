@@ -200,6 +200,11 @@ def test_unknown_recipe_is_refused() -> None:
         (("learner", "accelerator"), "tpu", "accelerator must be one of cpu, cuda, got 'tpu'"),
         (("learner", "precision"), "half", "precision must be one of float, winograd, bfloat16, fastest, got 'half'"),
         (("learner", "learning_rate"), float("nan"), "learning_rate must be positive, got nan"),
+        (
+            ("learner",),
+            {"precision": "winograd", "accelerator": "cuda"},
+            "precision 'winograd' is for the CPU: accelerator must be cpu, got 'cuda'",
+        ),
     ],
 )
 def test_json_that_is_no_config_is_refused(path: tuple[str, ...], value: Any, message: str) -> None:

@@ -179,10 +179,11 @@ def test_a_network_without_blocks_has_no_gains_to_learn() -> None:
     assert [len(group["params"]) > 0 for group in made.configure_optimizers().param_groups] == [True, True]
 
 
-def test_a_network_whose_units_are_all_off_is_not_alive() -> None:
+@pytest.mark.parametrize("precision", ["float", "winograd"])
+def test_a_network_whose_units_are_all_off_is_not_alive(precision: LearnerPrecision) -> None:
     """Biases far below 0 let nothing through, and then no gradient back."""
-    made, one = learner(), batch()
-    fabric = fabric_of(CONFIG)
+    config = replace(CONFIG, precision=precision)
+    made, one, fabric = learner(config), batch(), fabric_of(config)
     module, optimizer = fabric.setup(made, made.configure_optimizers())
     assert made.alive  # before the first step
     optimise(fabric, module, optimizer, one, 1.0)
@@ -195,11 +196,13 @@ def test_a_network_whose_units_are_all_off_is_not_alive() -> None:
     assert not made.alive
 
 
-def test_a_network_whose_weights_are_no_numbers_is_not_alive() -> None:
-    made, one = learner(), batch()
-    fabric = fabric_of(CONFIG)
+@pytest.mark.parametrize("precision", ["float", "winograd"])
+@pytest.mark.parametrize("layer", ["value", "blocks.1.first", "stem"])
+def test_a_network_whose_weights_are_no_numbers_is_not_alive(layer: str, precision: LearnerPrecision) -> None:
+    config = replace(CONFIG, precision=precision)
+    made, one, fabric = learner(config), batch(), fabric_of(config)
     module, optimizer = fabric.setup(made, made.configure_optimizers())
-    torch.nn.init.constant_(made.network.value.bias, float("nan"))
+    torch.nn.init.constant_(made.network.get_parameter(f"{layer}.bias"), float("nan"))
     optimise(fabric, module, optimizer, one, 1.0)
     assert not made.alive
 

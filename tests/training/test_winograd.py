@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,7 @@ from torch.nn import functional
 
 from hybrid.network import convolve
 from training.winograd import Winograd
-from training.winograd_kernels import points_of, tile_of, tiles_of
+from training.winograd_tiles import points_of, tile_of, tiles_of
 
 
 @pytest.mark.parametrize("cells", [1, 2, 3, 4])
@@ -47,7 +50,7 @@ def case(boards: int, seed: int, *, others: bool) -> list[Tensor]:
     return [torch.randn(shape, generator=generator) for shape in shapes]
 
 
-@pytest.mark.parametrize("boards", [1, 32, 75])
+@pytest.mark.parametrize("boards", [0, 1, 32, 75])
 @pytest.mark.parametrize("others", [False, True])
 def test_results_and_gradients_are_those_of_torch(winograd: Winograd, boards: int, others: bool) -> None:
     """In double precision; where an output is next to 0, rounding decides whether it has a gradient."""
@@ -64,7 +67,8 @@ def test_results_and_gradients_are_those_of_torch(winograd: Winograd, boards: in
         strict=True,
     ):
         assert ours.shape == theirs.shape
-        assert torch.allclose(ours.double(), theirs, atol=1e-5 * float(theirs.abs().max()), rtol=1e-5)
+        largest = float(theirs.abs().max()) if theirs.numel() else 0.0
+        assert torch.allclose(ours.double(), theirs, atol=1e-5 * largest, rtol=1e-5)
 
 
 def test_what_lies_in_memory_otherwise_gives_the_same_bits(winograd: Winograd) -> None:
@@ -82,9 +86,9 @@ def test_what_lies_in_memory_otherwise_gives_the_same_bits(winograd: Winograd) -
         assert ours.equal(again)
 
 
-def test_few_boards_are_not_mixed_up_with_those_before(winograd: Winograd) -> None:
-    """Arrays are used again: a large batch leaves nothing to a small one after it."""
-    few, many = case(2, 2, others=False), case(40, 3, others=False)
+def test_batches_leave_nothing_to_those_after_them(winograd: Winograd) -> None:
+    """Arrays are used again, and products are of whole ones: not even what is no number may stay in them."""
+    few, many = case(2, 2, others=False), [tensor.requires_grad_() for tensor in case(40, 3, others=False)]
 
     def gradient() -> Tensor:
         """Of the kernel."""
@@ -93,10 +97,50 @@ def test_few_boards_are_not_mixed_up_with_those_before(winograd: Winograd) -> No
         return found
 
     before = gradient()
-    winograd(*many)
-    assert gradient().equal(before)
+    for bad in (1.0, float("nan"), float("inf")):
+        torch.autograd.grad(winograd(bad * many[0], many[1], many[2]).sum(), many)
+        assert gradient().equal(before)
 
 
 def test_it_stands_in_for_torch(winograd: Winograd) -> None:
     given = case(4, 4, others=True)
     assert torch.allclose(winograd(*given), convolve(*given), atol=1e-4)
+
+
+def test_copies_compute_by_themselves(winograd: Winograd) -> None:
+    given = case(4, 5, others=True)
+    expected = winograd(*given)
+    for one in (copy.deepcopy(winograd), pickle.loads(pickle.dumps(winograd))):
+        winograd(*case(4, 6, others=True))
+        assert one(*given).equal(expected)
+
+
+@pytest.mark.parametrize(
+    ("place", "shape", "message"),
+    [
+        (0, (4, 8, 4, 7), r"x must be float32 \(4, 8, 5, 7\), got torch.float32 \(4, 8, 4, 7\)"),
+        (0, (4, 5, 7, 8), "x must be"),
+        (0, (35,), "x must be"),
+        (1, (8, 8, 1, 1), r"kernel must be float32 \(8, 8, 3, 3\)"),
+        (2, (), r"bias must be float32 \(8,\)"),
+        (3, (1, 8, 5, 7), r"others must be float32 \(4, 8, 5, 7\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused(winograd: Winograd, place: int, shape: tuple[int, ...], message: str) -> None:
+    given = case(4, 7, others=True)
+    given[place] = torch.zeros(shape)
+    with pytest.raises(ValueError, match=message):
+        winograd(*given)
+
+
+def test_other_types_are_refused(winograd: Winograd) -> None:
+    given = [tensor.double() for tensor in case(4, 7, others=True)]
+    with pytest.raises(ValueError, match=r"x must be float32 .*, got torch\.float64"):
+        winograd(*given)
+
+
+def test_second_derivatives_are_refused(winograd: Winograd) -> None:
+    given = [tensor.requires_grad_() for tensor in case(1, 8, others=False)]
+    (first,) = torch.autograd.grad(winograd(*given).square().sum(), given[1], create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.sum().backward()  # type: ignore[no-untyped-call]
