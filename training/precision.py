@@ -26,6 +26,8 @@ _TURNS = 12
 """Steps in each precision, in turns, of which each one's best counts: other programs only ever slow a step."""
 _SECONDS = 6.0
 """No step is begun later than so long after the first, once all have been tried."""
+_HOPELESS = 5.0
+"""What took so many times as long as another at first is not tried again: it would leave no time for the others."""
 _WORTHWHILE = 0.9
 """What rounds more is taken where a step takes at most this share of its time in what rounds less."""
 
@@ -65,6 +67,8 @@ def step_seconds(game: Game, config: Config) -> dict[LearnerPrecision, float]:
                 start = time.perf_counter()
                 if turn and start - begun > _SECONDS:
                     return seconds
+                if turn and seconds[precision] > _HOPELESS * min(seconds.values()):
+                    continue
                 step()
                 seconds[precision] = min(seconds[precision], time.perf_counter() - start)
     return seconds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -51,6 +53,18 @@ def test_steps_are_timed_in_every_precision(game: str, alone: Config) -> None:
     seconds = step_seconds(games.load(game), opened(alone))
     assert seconds.keys() == {"float", "bfloat16"}
     assert all(0.0 < value < 5.0 for value in seconds.values())
+
+
+def test_what_is_far_slower_takes_no_time_from_the_others(monkeypatch: pytest.MonkeyPatch, alone: Config) -> None:
+    steps: Counter[str] = Counter()
+
+    def step(fabric: Any, module: Any, *rest: object) -> None:
+        steps[name := module._config.precision] += 1
+        time.sleep(0.1 if name == "bfloat16" else 0.001)
+
+    monkeypatch.setattr(precision, "optimise", step)
+    step_seconds(games.load("tic_tac_toe"), opened(alone))
+    assert steps == {"float": 12, "bfloat16": 1}
 
 
 def test_winograd_is_timed_where_there_are_channels_enough(monkeypatch: pytest.MonkeyPatch, alone: Config) -> None:
