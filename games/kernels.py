@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from games.compile import inner
 
 Kernel = Callable[..., Any]
 
 
-@njit
+@inner
 def mix(x: Any) -> Any:
     """One step of the splitmix64 hash (Steele et al. 2014): a `uint64` to a well mixed `uint64`."""
     x = np.uint64(x) + np.uint64(0x9E3779B97F4A7C15)
@@ -25,7 +26,7 @@ def mix(x: Any) -> Any:
     return x ^ (x >> np.uint64(31))
 
 
-@njit
+@inner
 def hashed(key: Any) -> Any:
     """A well mixed `uint64` that the bytes `[K]` of `key` determine."""
     code = np.uint64(0)
@@ -38,19 +39,19 @@ def hashed(key: Any) -> Any:
     return mix(code ^ word)
 
 
-@njit
+@inner
 def below(x: Any, n: Any) -> Any:
     """Map a random `uint64` to an integer in `[0, n)`, `n < 2**32`, by Lemire's multiplication."""
     return np.int64(((x >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
 
-@njit
+@inner
 def unit(x: Any) -> Any:
     """Map a random `uint64` to [0, 1)."""
     return np.float64(x >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@njit
+@inner
 def nth_legal(mask: Any, n: Any) -> Any:
     """The `n`-th true index of `mask`."""
     for action in range(mask.shape[0]):
@@ -61,7 +62,7 @@ def nth_legal(mask: Any, n: Any) -> Any:
     return -1
 
 
-@njit
+@inner
 def outcome_at(probabilities: Any, point: Any) -> Any:
     """The outcome on which `point` falls when outcomes share [0, 1) by their `probabilities` `[A]`."""
     last = -1

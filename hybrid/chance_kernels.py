@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from games.compile import inner
 from games.kernels import mix, unit
 from hybrid.tree import UNPROVEN
 
@@ -16,7 +16,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """2**64 divided by the golden ratio."""
 
 
-@njit
+@inner
 def reveal(tree, b, node, probabilities):
     """Make an attached node a chance node, its edges the outcomes that have `probabilities` `[A]`; draw one's slot."""
     slots = 0
@@ -36,7 +36,7 @@ def reveal(tree, b, node, probabilities):
     return outcome_edge(tree, b, node)
 
 
-@njit
+@inner
 def outcome_edge(tree, b, node):
     """The slot of the outcome that the next visit of a chance node draws.
 
@@ -57,7 +57,7 @@ def outcome_edge(tree, b, node):
     return last
 
 
-@njit
+@inner
 def average(tree, b, node):
     """Whether all outcomes of a chance node are proven; if so it is solved at the mean of their values."""
     edges = tree.node[b, node].edges

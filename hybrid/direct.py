@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import boolean, float32, float64, int64, njit, types, uint64, void
+from numba import boolean, float32, float64, int64, types, uint64, void
 
 from games import LiftedGame
-from games.compile import kernel
+from games.compile import inner, kernel
 from hybrid.chance_kernels import reveal
 from hybrid.selection_kernels import SELECTION, descend_factory
 from hybrid.tree import tree_type
@@ -52,7 +52,7 @@ def _loop(game: LiftedGame) -> Callable[..., None]:
     return game.memo["direct"]  # type: ignore[no-any-return]
 
 
-@njit
+@inner
 def no_chance(s, probabilities):
     """The rule `chance` of a game that has none."""
 

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from games.compile import inner
 from games.kernels import mix
 from hybrid.transposition import EXACT, LOWER, UPPER, known, position_key, remember
 
@@ -56,7 +56,7 @@ CONTROL = np.dtype(
 """A search's settings, its place (`level`; `arrived` when a node was just entered), the last value, and its costs."""
 
 
-@njit
+@inner
 def prefer(weights: Any, killers: Any, history: Any) -> None:
     """Let `weights` `[A]` order moves by what cut before: `killers` `[2]` (or -1), then by `history` `[A]`."""
     for action in range(weights.shape[0]):
@@ -66,7 +66,7 @@ def prefer(weights: Any, killers: Any, history: Any) -> None:
             weights[killers[rank]] = FIRST - 1 - rank
 
 
-@njit
+@inner
 def arrange(order: Any, mask: Any, first: Any, weights: Any) -> Any:
     """Count and order the actions of `mask` `[A]` in `order` `[A]`: `first` (or -1), then by `weights` `[A]`."""
     if first >= 0:
@@ -83,7 +83,7 @@ def arrange(order: Any, mask: Any, first: Any, weights: Any) -> Any:
     return count
 
 
-@njit
+@inner
 def absorb(frame: Any, mover: Any, action: Any, control: Any) -> None:
     """Take the value of the child after `action` into its parent's frame; on a cut no further child is due."""
     value = control.value
@@ -101,7 +101,7 @@ def absorb(frame: Any, mover: Any, action: Any, control: Any) -> None:
         frame.resolved = frame.resolved & control.resolved
 
 
-@njit
+@inner
 def finish(s: Any, frame: Any, depth: Any, table: Any, killers: Any, history: Any, control: Any) -> None:
     """Return a searched node's value through `control`; record it, and the move that cut."""
     value = frame.best
@@ -120,7 +120,7 @@ def finish(s: Any, frame: Any, depth: Any, table: Any, killers: Any, history: An
     control.arrived = 0
 
 
-@njit
+@inner
 def confine(s: Any, frame: Any, control: Any) -> Any:
     """Narrow the window to what can still happen: a win at the next ply at best; true, with the bound, if it closes."""
     most = WIN - control.distance * (s.ply + 1)
@@ -130,7 +130,7 @@ def confine(s: Any, frame: Any, control: Any) -> Any:
     return frame.low >= frame.high
 
 
-@njit
+@inner
 def settled(s: Any, verdict: Any, control: Any) -> Any:
     """Whether a `verdict` of the rule `forcing` settles the game, its value then being left in `control`."""
     if verdict == 0:
@@ -146,7 +146,7 @@ def arrival_factory(
 ) -> Callable[..., Any]:
     """`answered(s, frame, words, depth, order, mask, weights, scratch, table, killers, history, control)`, below."""
 
-    @njit
+    @inner
     def estimate(s, key, mask, scratch, control):
         total = 0.0
         for i in range(control.rollouts):
@@ -155,7 +155,7 @@ def arrival_factory(
             total += scratch[0].returns[0]
         return np.int64(np.rint(ESTIMATE * total / max(control.rollouts, 1)))
 
-    @njit
+    @inner
     def answered(s, frame, words, depth, order, mask, weights, scratch, table, killers, history, control):
         """Enter a node: true when its value is known at once, else its frame and moves are laid out."""
         control.nodes += 1

@@ -12,13 +12,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from games.compile import inner
 from games.kernels import mix, unit
 from hybrid.tree import UNPROVEN
 
 
-@njit
+@inner
 def completed_q(tree, b, node, q):
     """Fill `q` with proven values, means, and for unvisited edges the mixed value of Gumbel's appendix D, equation 33.
 
@@ -46,13 +46,13 @@ def completed_q(tree, b, node, q):
             q[slot] = mixed
 
 
-@njit
+@inner
 def sigma(q, most_visits, c_visit, c_scale):
     """Gumbel's monotone transformation of a Q value, equation 8: (c_visit + max N) c_scale (q + 1) / 2."""
     return (c_visit + most_visits) * c_scale * 0.5 * (q + 1.0)
 
 
-@njit
+@inner
 def most_visits(tree, b, node):
     """The visits of the most visited edge."""
     most = 0
@@ -61,13 +61,13 @@ def most_visits(tree, b, node):
     return most
 
 
-@njit
+@inner
 def log_prior(tree, b, node, slot):
     """The logit of an edge in the search prior, up to a constant of the node."""
     return math.log(max(np.float64(tree.edge[b, node, slot].prior), 1e-30))
 
 
-@njit
+@inner
 def improved_policy(tree, b, node, c_visit, c_scale, policy):
     """Fill `policy` with softmax(log prior + σ(completed Q)), Gumbel's equation 11.
 
@@ -90,7 +90,7 @@ def improved_policy(tree, b, node, c_visit, c_scale, policy):
         policy[slot] /= total
 
 
-@njit
+@inner
 def regularised_policy(tree, b, node, c_puct, policy):
     """Fill `policy` with Grill's π̄ = λ prior / (α − q), equation 9, with λ = c √N / (|A| + N), equation 5.
 
@@ -122,7 +122,7 @@ def regularised_policy(tree, b, node, c_puct, policy):
         policy[slot] *= weight / (high + (best - q[slot]))
 
 
-@njit
+@inner
 def gumbel(seed, action):
     """A standard Gumbel variate for an action, drawn from a seed; 0 where the seed is 0, which means no noise."""
     if seed == 0:
@@ -130,7 +130,7 @@ def gumbel(seed, action):
     return -math.log(-math.log(max(unit(mix(mix(seed) ^ np.uint64(action + 1))), 1e-300)))
 
 
-@njit
+@inner
 def required_visits(simulation, considered, budget):
     """The visits of the root edges among which simulation number `simulation` (from 0) chooses.
 

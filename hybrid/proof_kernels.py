@@ -7,11 +7,12 @@ Shapes: R positions, A actions; the rest as in `hybrid.minimax_kernels`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from games.compile import inner
 from hybrid.minimax_kernels import DECISIVE, INFINITE, WIN, search_factory
 from hybrid.transposition import renew
 
@@ -19,7 +20,7 @@ SHALLOW = 7
 """Depth, below the moves to choose from, up to which a proof of the outcome alone looks for quick wins."""
 
 
-@njit
+@inner
 def by_score(ranking: Any, scores: Any) -> None:
     """Write the actions to `ranking` `[A]`, those of greater `scores` `[A]` first, of equal ones the smaller."""
     for action in range(scores.shape[0]):
@@ -43,9 +44,9 @@ def prove_factory(
     To tell lengths, searches deepen ply by ply. For the outcome alone the first few do, for quick wins, and the next
     goes to the end.
     """
-    search = njit(_nrt=False)(search_factory(play, legal, playout, forcing))  # type: ignore[call-overload]
+    search = inner(search_factory(play, legal, playout, forcing), _nrt=False)
 
-    @njit(_nrt=False)  # type: ignore[call-overload]
+    @partial(inner, _nrt=False)
     def prove_one(state, roots, row, ranking, scores, keep, limit):
         _, path, frames, _, mask, _, _, table, killers, history, control = state
         c = control[0]

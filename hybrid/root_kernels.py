@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from games.compile import inner
 from hybrid.policy_kernels import improved_policy, regularised_policy
 from hybrid.selection_kernels import choose, edge_value
 from hybrid.strategy import Target
@@ -54,7 +54,7 @@ def diagnose(tree, b, selection, improved, regularised):
         regularised[tree.edge[b, 0, slot].action] = weights[slot]
 
 
-@njit
+@inner
 def target(tree, b, selection, policy):
     """Fill `policy` `[A]`: uniform over a proven root's optimal moves, else what `selection.target` says."""
     edges = tree.node[b, 0].edges
@@ -80,7 +80,7 @@ def target(tree, b, selection, policy):
         policy[tree.edge[b, 0, slot].action] = weights[slot] / total
 
 
-@njit
+@inner
 def network_policy(tree, b, policy):
     """Fill `policy` `[A]`: the softmax of the root's logits over its legal actions."""
     peak = -np.inf
@@ -93,7 +93,7 @@ def network_policy(tree, b, policy):
         policy[tree.edge[b, 0, slot].action] = math.exp(np.float64(tree.edge[b, 0, slot].logit) - peak) / total
 
 
-@njit
+@inner
 def favourite(tree, b):
     """The root slot with the highest logit."""
     best = 0
@@ -103,7 +103,7 @@ def favourite(tree, b):
     return best
 
 
-@njit
+@inner
 def divergence(policy, reference):
     """KL(policy ‖ reference) in nats; both `[A]`."""
     total = 0.0

@@ -11,9 +11,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from games.compile import allocating, type_of
+from games.compile import allocating, inner, type_of
 from games.kernels import mix, unit
 from hybrid.chance_kernels import outcome_edge
 from hybrid.policy_kernels import (
@@ -32,13 +31,13 @@ SELECTION = type_of(Selection(0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0))
 """The numba type of a `Selection`."""
 UCT, GUMBEL = int(Strategy.UCT), int(Strategy.GUMBEL)
 
-_exploration: Any = njit(exploration)
+_exploration = inner(exploration)
 
 
 def descend_factory(stochastic: bool) -> Any:
     """`descend(tree, b, selection, weights, simulation, budget, noise)`, for trees with or without chance nodes."""
 
-    @njit
+    @inner
     def descend(tree, b, selection, weights, simulation, budget, noise):
         """Follow the best edges from the root; `(node, slot)` of an edge without a child, or `(leaf, -1)`.
 
@@ -68,7 +67,7 @@ def descend_factory(stochastic: bool) -> Any:
     return descend
 
 
-@njit
+@inner
 def puct_edge(tree, b, node, selection, weights):
     """The slot that maximises Q + U (Silver et al. 2018, Science 362, supplementary "Search").
 
@@ -102,7 +101,7 @@ def puct_edge(tree, b, node, selection, weights):
     return best
 
 
-@njit
+@inner
 def uct_edge(tree, b, node, c_uct):
     """The slot that maximises Q + c_uct sqrt(ln N(s) / N(s, a)) (Kocsis & Szepesvári 2006); unvisited ones first."""
     log_visits = math.log(max(tree.node[b, node].visits - 1, 1))
@@ -165,7 +164,7 @@ def halving_edge(tree, b, selection, visits, noise):
     return best
 
 
-@njit
+@inner
 def edge_value(tree, b, slot):
     """The value of a root edge for the mover: proven, else its mean, else (unvisited) the root's mean."""
     if tree.edge[b, 0, slot].proof != UNPROVEN:
@@ -175,7 +174,7 @@ def edge_value(tree, b, slot):
     return tree.total[b, 0, tree.node[b, 0].to_play] / tree.node[b, 0].visits
 
 
-@njit
+@inner
 def choose(tree, b, selection, seed, noise):
     """The root slot to play.
 
@@ -204,7 +203,7 @@ def choose(tree, b, selection, seed, noise):
     return best
 
 
-@njit
+@inner
 def _better(tree, b, slot, other, seed):
     """Whether a root slot beats another by visits, value, prior, and a seeded tie-break, in this order."""
     if tree.edge[b, 0, slot].visits != tree.edge[b, 0, other].visits:

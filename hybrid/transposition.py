@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from games.compile import inner
 from games.kernels import mix
 
 GENERATIONS = 32
@@ -22,7 +22,7 @@ ENTRY = np.dtype((np.record, [("key", "u8"), ("value", "i4"), ("move", "i2"), ("
 """One table entry: `tag` is the search's generation * 8 + resolved * 4 + kind of bound."""
 
 
-@njit
+@inner
 def position_key(words: Any) -> Any:
     """A 64-bit hash of a position's bytes, `words` `[W]`."""
     key = np.uint64(0)
@@ -31,7 +31,7 @@ def position_key(words: Any) -> Any:
     return key
 
 
-@njit
+@inner
 def lookup(table: Any, key: Any, generation: Any) -> Any:
     """The slot of `key` among its two, or -1."""
     slot = np.int64(key & np.uint64(table.shape[0] - 1))
@@ -41,7 +41,7 @@ def lookup(table: Any, key: Any, generation: Any) -> Any:
     return -1
 
 
-@njit
+@inner
 def remember(table: Any, frame: Any, generation: Any, depth: Any, bound: Any) -> None:
     """Store a result: over its older self, else over a shallower or outdated first slot, else in the second."""
     slot = lookup(table, frame.key, generation)
@@ -56,7 +56,7 @@ def remember(table: Any, frame: Any, generation: Any, depth: Any, bound: Any) ->
     table[slot].tag = generation * 8 + frame.resolved * 4 + bound
 
 
-@njit
+@inner
 def renew(table: Any, killers: Any, history: Any, control: Any) -> None:
     """Start afresh, and always in the same way: nothing that was searched before has any influence."""
     control.generation = control.generation % (GENERATIONS - 1) + 1
@@ -68,7 +68,7 @@ def renew(table: Any, killers: Any, history: Any, control: Any) -> None:
     killers[:] = -1
 
 
-@njit
+@inner
 def known(table: Any, frame: Any, depth: Any, control: Any) -> Any:
     """Look the node up: its recorded best move (or -1), or -2 when the record answers, then in `control`."""
     slot = lookup(table, frame.key, control.generation)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from games.compile import inner
 from games.kernels import mix, unit
 from hybrid.chance_kernels import average
 from hybrid.tree import UNPROVEN
@@ -21,14 +21,14 @@ TIE_BREAK = 1e-4
 """Seeded noise on the logits of a prior without a network; far below any difference that matters."""
 
 
-@njit
+@inner
 def plant(tree, b, seed, to_play):
     """Make the root, not expanded, the only node of a tree."""
     tree.size[b] = 0
     _append(tree, b, -1, -1, to_play, mix(seed))
 
 
-@njit
+@inner
 def attach(tree, b, node, slot, to_play):
     """Append the child at an edge, not expanded; returns its node."""
     leaf = tree.size[b]
@@ -39,7 +39,7 @@ def attach(tree, b, node, slot, to_play):
     return leaf
 
 
-@njit
+@inner
 def _append(tree, b, parent, parent_edge, to_play, key):
     node = tree.size[b]
     tree.size[b] = node + 1
@@ -55,7 +55,7 @@ def _append(tree, b, parent, parent_edge, to_play, key):
     tree.node[b, node].key = key
 
 
-@njit
+@inner
 def expand(tree, b, node, legal, logits, prior_weight):
     """Make the edges of a node: its legal actions with prior softmax(prior_weight * logits).
 
@@ -90,7 +90,7 @@ def expand(tree, b, node, legal, logits, prior_weight):
     tree.node[b, node].edges = slots
 
 
-@njit
+@inner
 def backup(tree, b, leaf, zero_sum):
     """Count a leaf's value at itself and at the edges and nodes above; carry proofs up."""
     proving = zero_sum and tree.node[b, leaf].solved == 1
@@ -107,14 +107,14 @@ def backup(tree, b, leaf, zero_sum):
         node = parent
 
 
-@njit
+@inner
 def _count(tree, b, node, leaf):
     tree.node[b, node].visits += 1
     for player in range(tree.value.shape[2]):
         tree.total[b, node, player] += np.float64(tree.value[b, leaf, player])
 
 
-@njit
+@inner
 def prove(tree, b, parent, slot, child):
     """Note a solved child at its edge; whether that solves the parent too.
 
@@ -161,7 +161,7 @@ def reroot(tree, b, root, kept):
     return np.int64(count)
 
 
-@njit
+@inner
 def _move(tree, b, source, target):
     tree.node[b, target] = tree.node[b, source]
     for player in range(tree.value.shape[2]):
@@ -172,13 +172,13 @@ def _move(tree, b, source, target):
         tree.edge[b, target, slot].child = -1
 
 
-@njit
+@inner
 def rollout_seed(seed, simulation):
     """The seed of the rollout from a search's leaf; simulations count from 1, and 0 is the root's own evaluation."""
     return mix(seed ^ mix(np.uint64(simulation)))
 
 
-@njit
+@inner
 def burden(tree, b, leaf, visits):
     """Add `visits` (1 or -1) losses for the mover to each edge above a leaf, and visits to the nodes there."""
     node = leaf
@@ -188,7 +188,7 @@ def burden(tree, b, leaf, visits):
         bear(tree, b, node, slot, visits)
 
 
-@njit
+@inner
 def bear(tree, b, node, slot, visits):
     """Add `visits` (1 or -1) losses for the mover to an edge, and visits to its node."""
     tree.edge[b, node, slot].visits += visits

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import float32, int64, njit, void
+from numba import float32, int64, void
 
-from games.compile import kernel
+from games.compile import inner, kernel
 from training.winograd_tiles import points_of, tile_of, tiles_of
 
 Side = Literal["input", "output"]
@@ -33,7 +33,7 @@ def _apply(matrix: npt.NDArray[np.float64], near: int, far: int, lanes: int, *, 
     factors = np.ascontiguousarray(matrix, np.float32)
     outs, ins = factors.shape
 
-    @njit(fastmath={"contract"})
+    @partial(inner, fastmath={"contract"})
     def apply(x: Any, i: Any, y: Any, j: Any) -> None:
         source, target = x[i : i + (ins - 1) * near + lanes], y[j : j + (outs - 1) * far + lanes]
         for lane in range(lanes):
@@ -68,7 +68,7 @@ def _along(size: int, side: Side, near: int, far: int, lanes: int, *, back: bool
     last, last_near, last_far = applied(wide)
     first, first_near, first_far = applied(wide + 1) if wider else (last, 0, 0)
 
-    @njit
+    @inner
     def along(x: Any, i: Any, y: Any, j: Any) -> None:
         for tile in range(wider):
             first(x, i + tile * first_near, y, j + tile * first_far)
@@ -122,7 +122,7 @@ def _to_points(sizes: _Sizes, side: Side) -> Any:
     down = _along(sizes.height, side, row, row, row, back=False)
     across = _along(sizes.width, side, channels, point, channels, back=False)
 
-    @njit
+    @inner
     def to_points(room: Any, rows: Any, b: Any, points: Any) -> None:
         down(room, 0, rows, 0)
         for i in range(high):
@@ -138,7 +138,7 @@ def _from_points(sizes: _Sizes, side: Side) -> Any:
     across = _along(sizes.width, side, point, channels, channels, back=True)
     up = _along(sizes.height, side, row, row, row, back=True)
 
-    @njit
+    @inner
     def from_points(points: Any, b: Any, rows: Any, room: Any) -> None:
         if adds:
             rows[:] = np.float32(0.0)
@@ -154,7 +154,7 @@ def _copy(sizes: _Sizes, *, inwards: bool) -> Any:
     """`copy(boards, b, room)`: board b, without edges, into the middle of `room`, or out of it."""
     height, line, row, board, inside = sizes.height, sizes.width * sizes.channels, sizes.row, sizes.board, sizes.inside
 
-    @njit
+    @inner
     def copy(boards: Any, b: Any, room: Any) -> None:
         for h in range(height):
             bare = boards[b * board + h * line : b * board + (h + 1) * line]
@@ -172,7 +172,7 @@ def _blank(sizes: _Sizes) -> Any:
     """`blank(count, points)`: zero at the points of all rows from `count` on."""
     total, point, channels = math.prod(sizes.points), sizes.point, sizes.channels
 
-    @njit
+    @inner
     def blank(count: Any, points: Any) -> None:
         for p in range(total):
             points[p * point + count * channels : (p + 1) * point] = np.float32(0.0)
