@@ -40,7 +40,7 @@ def test_threats_are_the_cells_where_another_stone_would_complete_a_line(spec: s
     """By putting it there, in every empty cell of every position of random games, and looking for the line."""
     game, rng = games.load(spec), np.random.default_rng(0)
     connect, found = settings(spec)["connect"], 0
-    for _ in range(12):
+    for _ in range(6):
         position = game.initial()
         while not position["terminal"][0]:
             own, other, landing, *threats = game.observe(position)[0]

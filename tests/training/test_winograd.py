@@ -107,10 +107,11 @@ def test_it_stands_in_for_torch(winograd: Winograd) -> None:
     assert torch.allclose(winograd(*given), convolve(*given), atol=1e-4)
 
 
-def test_copies_compute_by_themselves(winograd: Winograd) -> None:
+def test_copies_and_others_compute_the_same_by_themselves(winograd: Winograd) -> None:
+    """So a resumed run learns as one that goes on."""
     given = case(4, 5, others=True)
     expected = winograd(*given)
-    for one in (copy.deepcopy(winograd), pickle.loads(pickle.dumps(winograd))):
+    for one in (copy.deepcopy(winograd), pickle.loads(pickle.dumps(winograd)), Winograd(5, 7, 8)):
         winograd(*case(4, 6, others=True))
         assert one(*given).equal(expected)
 
