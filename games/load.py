@@ -173,7 +173,10 @@ def _module(name: str) -> ModuleType:
             raise ValueError(f"game file {name!r} cannot be loaded: {type(error).__name__}: {error}") from error
         return module
     if name not in names():
-        raise ValueError(f"unknown game {name!r}: known are {', '.join(names())}, or give a path to a .py file")
+        raise ValueError(
+            f"unknown game {name!r}: known are {', '.join(names())}; or give a path to a .py file, pettingzoo:NAME or "
+            "openspiel:NAME" + (", and options as in hex:size=5" if "?" in name else "")
+        )
     return importlib.import_module(f"games.{name}")
 
 

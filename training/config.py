@@ -111,7 +111,7 @@ class EvaluationConfig:
         every: generations between evaluations; the last generation is always evaluated. 0 = never.
         games: games against each anchor, even.
         simulations: the agent's budget per move at dial 0.5.
-        anchors: specs of the fixed opponents.
+        anchors: specs of the fixed opponents, as `[random,mcts?simulations=100]`.
         labelled: solver-labelled positions of the game, on which the network alone and the agent at dial 0.5 are
             measured: a set that comes with the package, as `connect_four`, or an .npz file; empty = none. See
             `eval.labels`.

@@ -84,7 +84,8 @@ def _overview() -> str:
             "",
             "A GAME is a name with options (connect_four, connect_four:rows=5) or the path of a game's file.",
             "An AGENT is a run folder or checkpoint (runs/connect_four, 'runs/connect_four?dial=0.3&simulations=64')",
-            "or one of random, pretrained, 'mcts?simulations=1000' and others. 'hybrid COMMAND --help' tells the rest.",
+            "or one of random, pretrained, 'mcts?simulations=1000' and others.",
+            "'hybrid games' and 'hybrid agents' list them with their options; 'hybrid COMMAND --help' tells the rest.",
             "",
         ]
     )
@@ -102,7 +103,8 @@ def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
             parser.set_defaults(module.defaults(parser, arguments))
         parsed = parser.parse_args(arguments)
     except ArgumentError as error:
-        raise ValueError(f"{parsing_error(error)} (see 'hybrid {name} --help')") from error
+        complaint = parsing_error(error)
+        raise ValueError(f"{complaint} ({parser.hint(complaint)})") from error
     except SystemExit as stop:  # help or a configuration was shown
         return int(stop.code or 0)
     options: dict[str, Any] = {key: plain(value) for key, value in vars(parsed).items()}

@@ -88,7 +88,8 @@ def one_line(error: BaseException) -> str:
 
 def parsing_error(error: BaseException) -> str:
     """A parser's complaint as one line that names the option as the user wrote it."""
-    return re.sub(r'^Parser key "([^"]*)":', lambda match: f"--{match[1]}:", one_line(error))
+    text = re.sub(r'^Parser key "([^"]*)":', lambda match: f"--{match[1]}:", one_line(error))
+    return text.replace("Expected a <class 'tuple'>.", "Expected several values, as in [first,second].")
 
 
 def file_stem(game: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,11 +12,26 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-_OF_ONE_CALL = ("game", "run", "resume", "start", "config", "json", "traceback")
+_OF_ONE_CALL = ("game", "recipe", "run", "resume", "start", "config", "json", "traceback")
+_CONFIG = "--config"
 
 
 class CommandParser(ArgumentParser):
-    """jsonargparse's parser; the configurations it prints leave out what belongs to one call of the command."""
+    """jsonargparse's parser, with files of options that any option of the command line overrides, wherever it stands.
+
+    The configurations it prints leave out what belongs to one call of the command, and the recipe, which they tell in
+    full.
+    """
+
+    def parse_args(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Namespace:
+        """As jsonargparse's, which would let a file override the options before it."""
+        return super().parse_args(None if args is None else _files_first(args), *rest, **kwargs)
+
+    def hint(self, complaint: str) -> str:
+        """What is probably meant by the option that `complaint` does not recognise, or how to see all of them."""
+        unknown = re.search(r"unrecognized arguments: (--[^\s=]+)", complaint)
+        close = _close(unknown[1], self._option_string_actions) if unknown else None
+        return f"did you mean {close}?" if close else f"see '{self.prog} --help'"
 
     def dump(self, cfg: Namespace, *args: Any, **kwargs: Any) -> str:
         """`cfg` as YAML."""
@@ -23,6 +40,28 @@ class CommandParser(ArgumentParser):
             kept.pop(key, None)
         text: str = super().dump(kept, *args, **kwargs)
         return text
+
+
+def _close(option: str, known: Iterable[str]) -> str | None:
+    """The known option that `option` is like: the same but for the groups that it is in, or nearly so."""
+    names = [name for name in known if name.startswith("--")]
+    short = {name.rpartition(".")[2].lstrip("-"): name for name in reversed(names)}
+    for asked, choices in ((option.lstrip("-"), short), (option, {name: name for name in names})):
+        for name in difflib.get_close_matches(asked, choices, 1, cutoff=0.8):
+            return choices[name]
+    return None
+
+
+def _files_first(arguments: Sequence[str]) -> list[str]:
+    """`arguments` with every file of options, in its order, before all else."""
+    files, others = [], []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == _CONFIG:
+            files += [argument, *([value] if (value := next(rest, None)) is not None else [])]
+        else:
+            (files if argument.startswith(f"{_CONFIG}=") else others).append(argument)
+    return [*files, *others]
 
 
 def make(module: ModuleType, name: str) -> CommandParser:

@@ -164,12 +164,36 @@ def test_a_printed_configuration_means_the_same_when_read(hybrid: Hybrid, tmp_pa
     assert printed.code == 0
     config = yaml.safe_load(printed.out)
     assert (config["learner"]["batch"], config["self_play"]["dial"]["simulations"], config["seed"]) == (77, 33, 8)
-    assert {"game", "run", "resume", "start", "json"}.isdisjoint(config)
+    assert {"game", "recipe", "run", "resume", "start", "json"}.isdisjoint(config)
     (tmp_path / "mine.yaml").write_text(printed.out, encoding="utf-8")
     again = hybrid("train", "tic_tac_toe", "--config", tmp_path / "mine.yaml", "--print_config")
     assert again.out == printed.out
     later = hybrid("train", "tic_tac_toe", "--config", tmp_path / "mine.yaml", "--learner.batch", "5", "--print_config")
     assert yaml.safe_load(later.out)["learner"]["batch"] == 5
+
+
+def test_options_override_a_file_and_a_file_its_recipe_wherever_they_stand(hybrid: Hybrid, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("recipe: quick\ngenerations: 3\nseed: 4\n", encoding="utf-8")
+    quick = yaml.safe_load(hybrid("train", "tic_tac_toe", "--recipe", "quick", "--print_config").out)
+    for given in (["--config", file], [f"--config={file}"]):
+        for options in (["--seed", "7", *given], [*given, "--seed", "7"]):
+            config = yaml.safe_load(hybrid("train", "tic_tac_toe", *options, "--print_config").out)
+            assert config == quick | {"generations": 3, "seed": 7}
+    before = yaml.safe_load(
+        hybrid("train", "tic_tac_toe", "--recipe", "standard", "--config", file, "--print_config").out
+    )
+    assert before["network"] != quick["network"]
+    assert (before["generations"], before["seed"]) == (3, 4)
+
+
+def test_the_help_shows_what_recipes_set(hybrid: Hybrid) -> None:
+    def generations(*arguments: str) -> str:
+        text = " ".join(hybrid("train", *arguments, "--help").out.split())
+        return text.partition("--generations")[2].partition("default: ")[2].partition(")")[0]
+
+    assert generations() == generations("connect_four", "--recipe", "standard") == "250"
+    assert generations("--recipe", "strong") == "550"
 
 
 def test_recipes_differ_and_fit_the_game(hybrid: Hybrid) -> None:

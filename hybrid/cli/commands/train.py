@@ -2,7 +2,8 @@
 
 The run folder (by default runs/GAME, or the next free runs/GAME-2, ...) holds the configuration, the agent after each
 generation, TensorBoard events and match results. A recipe sets every option to fit the game; a YAML file (--config)
-and single options override it, and --print_config shows the outcome without training. Stop with Ctrl-C at any time.
+overrides it, single options override both, and --print_config shows the outcome without training. The defaults below
+are those of the GAME and --recipe given with --help, or of connect_four. Stop with Ctrl-C at any time.
 """
 
 from __future__ import annotations
@@ -26,12 +27,18 @@ if TYPE_CHECKING:
     from games import Game
     from training.origin import Origin
 
+_EXAMPLE = "connect_four"
+"""The game whose options the help shows where none is named."""
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `hybrid train`: its own and every field of `training.config.Config`."""
     from training.config import Config
     from training.recipes import RECIPES
 
+    parser.usage = (
+        f"{parser.prog} [GAME] [--recipe RECIPE | --resume RUN | --start RUN] [--run FOLDER] [--config FILE] [OPTIONS]"
+    )
     parser.add_argument(
         "game",
         type=str | None,
@@ -81,9 +88,11 @@ def defaults(parser: ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]
         from games import load
 
         return to_json(recipe(options.recipe, load(options.game)))
-    if shown == list(arguments):
+    if not {"-h", "--help"}.intersection(arguments):
         raise ValueError("a game is required, or --resume or --start RUN (see 'hybrid train --help')")
-    return {}
+    from games import load
+
+    return to_json(recipe(options.recipe, load(_EXAMPLE)))
 
 
 def _check_texts(arguments: Sequence[str]) -> None:
@@ -130,7 +139,10 @@ def run(
     if resume is not None:
         trained, known = state.describe(resume, _named(game))
         if (run, start) != (None, None) or to_json(settings) != to_json(known):
-            raise ValueError("--resume goes on with a run exactly as it was: give no --run or other option with it")
+            raise ValueError(
+                "--resume goes on with a run exactly as it was: give no --run or other option with it; for more "
+                f"generations or other options make a new run, --start {shlex.quote(str(resume))}"
+            )
         folder = resume
     else:
         if start is not None:
