@@ -40,7 +40,7 @@ def test_it_recommends_keeps_and_draws(tune: Any, hybrid: Hybrid, tuned: Path) -
     assert (result["budget"], result["axes"], result["games"], result["finished"]) == ("8", ["dial"], 32, True)
     assert f"Recommended: {result['recommended']}" in ran.out
     assert result["verdict"] in ran.out
-    assert f"{tuned}?dial=tuned plays at the recommendation" in ran.out
+    assert f"{tuned}?dial=tuned&simulations=8 plays at the recommendation" in ran.out
     assert [gain["over_dial"] for gain in result["gains"]] == [0.0, 0.5, 1.0]
     for gain in result["gains"]:
         if gain["games"]:

@@ -1,9 +1,9 @@
 """Find the dial at which a trained agent plays best when every move costs the same.
 
 Dials play each other, a model says where the best may be, and games go there until it is known to --precision. Matches
-on fresh openings then measure the gain over dial 0, 0.5 and 1. The outcome is kept in the run folder: RUN?dial=tuned
-plays at it, RUN/tuning/ has the games, the curve and TensorBoard's events. Stopped, killed or run again, the same
-command goes on. docs/tuning.md says how it works.
+on fresh openings then measure the gain over dial 0, 0.5 and 1. The outcome is kept in the run folder: with a budget of
+20ms RUN?dial=tuned&time=20ms plays at it, RUN/tuning/ has the games, the curve and TensorBoard's events. Stopped,
+killed or run again, the same command goes on. docs/tuning.md says how it works.
 """
 
 from __future__ import annotations
@@ -164,8 +164,8 @@ def _show(tuning: Tuning, place: Place) -> None:
             f"{1000.0 * cost.seconds / moves:.1f}",
         )
     screen.print(listing)
-    agent = tuning.plan.agent
-    asked = f"{agent}{'&' if '?' in agent else '?'}dial=tuned"
+    agent, budget = tuning.plan.agent, "=".join(tuning.plan.budget.option)
+    asked = f"{agent}{'&' if '?' in agent else '?'}dial=tuned&{budget}"
     screen.print(
         f"{last.games} games of search; expected regret {last.regret:.0f} Elo, {ending}. Dial 0 is the "
         f"network alone. The curve is {escape(str(place.curve))}; {escape(asked)} plays at the recommendation.",
