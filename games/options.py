@@ -34,14 +34,19 @@ def parse(make: Callable[..., Any], owner: str, pairs: Iterable[tuple[str, str]]
     return parsed
 
 
+def default_text(parameter: inspect.Parameter) -> str:
+    """An option's default as it is written; nothing where that is unset."""
+    default = parameter.default
+    if default is None:
+        return ""
+    if isinstance(default, Enum):
+        return default.name.lower()
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
 def _shown(parameter: inspect.Parameter) -> str:
     """An option with its default as it is written; by its name alone where that is unset."""
-    default = parameter.default
-    if default is None or default == "":
-        return parameter.name
-    if isinstance(default, Enum):
-        return f"{parameter.name}={default.name.lower()}"
-    return f"{parameter.name}={str(default).lower() if isinstance(default, bool) else default}"
+    return "=".join(filter(None, [parameter.name, default_text(parameter)]))
 
 
 def _convert(key: str, value: str, parameter: inspect.Parameter, owner: str) -> Any:

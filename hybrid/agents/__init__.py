@@ -59,7 +59,8 @@ def parse_spec(spec: str, game: Game) -> Spec:
         return Spec(kind=RUN, path=str(pretrained.find(game)), options=options)
     if not name or not Path(name).exists():
         known = ", ".join(sorted([*kinds(), pretrained.WORD]))
-        raise ValueError(f"unknown agent {name!r}: known are {known}, or the path of a run or checkpoint")
+        swapped = ", and options as in mcts?simulations=100" if name.partition(":")[0] in kinds() else ""
+        raise ValueError(f"unknown agent {name!r}: known are {known}, or the path of a run or checkpoint{swapped}")
     return Spec(kind=RUN, path=name, options=options)
 
 

@@ -25,7 +25,15 @@ def make(
 ) -> SearchAgent:
     """Spec `mcts?simulations=1000`, the default, or `mcts?time=20ms`: the same as a run at `dial=1`.
 
-    See `SearchConfig`.
+    Args:
+        game: the game to play.
+        simulations: search budget per move, 1000 where none is given.
+        time: wall-clock budget per move instead of `simulations`, as `20ms`.
+        strategy: `puct`, `uct` or `gumbel`.
+        c_rollout: weight of the prior, which is uniform, in PUCT; `SearchConfig` tells more of this and the next three.
+        c_uct: exploration weight of UCT, for values in [-1, 1].
+        fpu_reduction: how far below its parent's mean an unvisited action starts, times the root of the prior visited.
+        reuse: whether the tree is kept for the next move of a game; matches decide every move afresh.
     """
     require_one_budget(simulations=simulations, time=time)
     if simulations is not None and simulations < 1:

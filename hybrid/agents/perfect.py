@@ -56,6 +56,10 @@ class PerfectAgent:
 def make(game: Game, fastest: bool = False) -> PerfectAgent:
     """Spec `perfect`, or `perfect?fastest=true` to win as fast and lose as slowly as possible.
 
+    Args:
+        game: the game to play, which must have a solver: `hybrid games` tells.
+        fastest: whether it wins as fast and loses as slowly as possible, not by any of the moves that keep the value.
+
     Raises:
         ValueError: there is no solver for the game, see `hybrid.solve.solver`, or none that tells `fastest`.
     """

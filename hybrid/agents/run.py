@@ -60,24 +60,25 @@ def make(
         value_weight: the value's axis, in [0, 1]; not together with `dial`.
         time: wall-clock budget per move instead of `simulations`, as `20ms`.
         strategy: `puct`, `uct` or `gumbel`.
-        c_puct: see `SearchConfig`, as for the next seven.
-        c_rollout: as above.
-        c_visit: as above.
-        c_scale: as above.
-        max_considered: as above.
-        fpu_reduction: as above.
-        reuse: as above.
-        parallel_leaves: as above.
+        c_puct: weight of the prior in PUCT with the network's values; `SearchConfig` tells more of this and the next
+            seven.
+        c_rollout: the same with rollout values; the two mix by `value_weight`.
+        c_visit: Gumbel's c_visit.
+        c_scale: Gumbel's c_scale, for values in [0, 1].
+        max_considered: root actions that Gumbel samples; all legal ones at prior weight 0.
+        fpu_reduction: how far below its parent's mean an unvisited action starts, times the root of the prior visited.
+        reuse: whether the tree is kept for the next move of a game; matches decide every move afresh.
+        parallel_leaves: leaves of one tree evaluated together, to fill a GPU's batches at a cost in strength.
         device: `cpu`, `cuda` or `cuda:N`.
         precision: `float`, or `int8` as in self-play; see `load_runtime`.
         temperature: draw the moves of the network alone from softmax(logits / temperature); 0 = play the best.
         symmetric: judge the position to move in by the network's mean over its images under the game's symmetries, an
-            evaluation each; see `SearchConfig`.
-        leaf_images: `own` or `all`: by which of its images any other leaf is judged; see `SearchConfig`.
-        leaf_nodes: see `SearchConfig`; by default 30 where a network is consulted and the game tells forced moves, as
-            Connect Four does, else 0.
-        root_nodes: as above; by default 150 for each simulation or evaluation of the budget, or 1,000 for each
-            millisecond, in the same places.
+            evaluation each.
+        leaf_images: `own` or `all`: by which of its images any other leaf is judged.
+        leaf_nodes: positions that alpha-beta may visit to prove each new leaf; by default 30 where a network is
+            consulted and the game tells forced moves, as Connect Four does, else 0.
+        root_nodes: the same before each search, for its root; by default 150 for each simulation or evaluation of the
+            budget, or 1,000 for each millisecond, in the same places.
         evaluations: budget of network evaluations per move instead of `simulations`; see `bound`.
     """
     require_one_budget(simulations=simulations, time=time, evaluations=evaluations)

@@ -1,9 +1,10 @@
-"""`hybrid games` and `hybrid check`."""
+"""`hybrid games`, `hybrid agents` and `hybrid check`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from hybrid.agents import kinds
 from tests.cli.conftest import Hybrid, read
 
 COUNTING = """
@@ -47,6 +48,21 @@ def test_games_lists_connect_four_as_it_is(hybrid: Hybrid, tmp_path: Path) -> No
     }
     assert games["tic_tac_toe"]["symmetries"] == 8
     assert (games["tic_tac_toe"]["solver"], games["pig"]["solver"]) == ("exhaustion", "expectation")
+
+
+def test_agents_lists_every_kind_and_what_each_option_means(hybrid: Hybrid, tmp_path: Path) -> None:
+    ran = hybrid("agents", "--json", tmp_path / "agents.json")
+    assert ran.code == 0
+    listed = {agent["kind"]: agent for agent in read(tmp_path / "agents.json")["agents"]}
+    assert set(listed) == {*kinds(), "run"}
+    assert listed["minimax"]["spec"].startswith("`minimax?depth=6`")
+    assert all(option["meaning"] for agent in listed.values() for option in agent["options"])
+    options = {option["name"]: option["default"] for option in listed["run"]["options"]}
+    assert (options["dial"], options["strategy"], options["symmetric"]) == ("", "puct", "true")
+    assert {"game", "path", "evaluators"}.isdisjoint(options)
+    alone = hybrid("agents", "random").out
+    assert alone.split() == ["random:", "`random`"]
+    assert "dial=tuned" in ran.out
 
 
 def test_games_describes_games_with_options_and_those_of_others(hybrid: Hybrid, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hybrid.cli.main import command_names
 from tests.cli.conftest import Hybrid, read
 from tests.games.test_load import NIM
 
-COMMANDS = ("bench", "check", "games", "match", "play", "tournament", "train")
+COMMANDS = ("agents", "bench", "check", "games", "match", "play", "tournament", "train")
 HEAVY = {"torch", "numba", "lightning", "onnxruntime", "numpy", "games", "training", "eval"}
 
 
@@ -38,7 +38,7 @@ def test_every_command_explains_its_options(hybrid: Hybrid, command: str) -> Non
     assert ran.code == 0
     for option in ("--help", "--seed", "--json FILE"):
         assert option in ran.out
-    if command != "games":
+    if command not in ("agents", "games"):
         assert "default:" in ran.out.partition("--seed")[0] + ran.out.partition("positional")[2]
 
 
@@ -54,7 +54,13 @@ def test_without_a_command_the_overview_goes_to_standard_error(hybrid: Hybrid) -
         (["tarin", "connect_four"], ["'tarin'", "'train'"]),
         (["match"], ["game"]),
         (["match", "tic_tac_toe", "random", "random", "--game", "2"], ["--game"]),
-        (["train", "tic_tac_toe", "--network.block", "3"], ["--network.block"]),
+        (["train", "tic_tac_toe", "--network.block", "3"], ["--network.block", "did you mean --network.blocks?"]),
+        (["train", "tic_tac_toe", "--batch", "3"], ["--batch", "did you mean --learner.batch?"]),
+        (["train", "tic_tac_toe", "--evaluation.anchors", "random"], ["random", "[first,second]"]),
+        (["train", "--print_config"], ["game"]),
+        (["match", "connect_four?rows=5", "random", "random"], ["'connect_four?rows=5'", "hex:size=5"]),
+        (["match", "tic_tac_toe", "random", "mcts:simulations=5"], ["'mcts:simulations=5'", "mcts?simulations=100"]),
+        (["agents", "mtcs"], ["'mtcs'", "mcts"]),
         (["match", "tic_tac_toe", f"mcts?simulations={'9' * 20}", "random"], ["1,000,000,000"]),
         (["match", "connect_for", "random", "random"], ["'connect_for'", "connect_four"]),
         (["match", "connect_four:rows=0", "random", "random"], ["rows", "0"]),
