@@ -9,6 +9,7 @@ import numpy as np
 from games import Game, Positions
 from games.go import STONE, area_of
 from games.load import settings
+from games.picture import picture as looks
 from games.rules import LiftedGame
 from hybrid import gtp
 from hybrid.agent import Agent
@@ -16,10 +17,8 @@ from hybrid.analyse import analyse
 
 
 def picture(game: Game, position: np.void) -> str:
-    """A position as text without empty lines, which end an answer, and without its bookkeeping."""
-    text = game.render(position)
-    shown = text.partition("\n\n")[0] if isinstance(game, LiftedGame) else text
-    return "\n".join(line for line in shown.splitlines() if line.strip())
+    """A position as people look at it, without empty lines, which end an answer."""
+    return "\n".join(line for line in looks(game, position).splitlines() if line.strip())
 
 
 def moves(game: Game, position: Positions) -> str:

@@ -17,11 +17,14 @@ from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 from PIL import Image, ImageDraw, ImageFont
 
 from games import Game
+from games.picture import picture
 from training.progress import Report
 from training.replay import Samples
 
 _BOARDS = 6
 _MARGIN = 12
+_WIDTH = 100
+"""Letters of a line that are shown at most: images take a thousand times as many bytes."""
 
 
 @contextmanager
@@ -104,8 +107,9 @@ def _caption(game: Game, sample: np.void) -> str:
     mover = int(position["to_play"])
     best = [action for action in np.argsort(-policy, kind="stable")[:3] if policy[action] > 0]
     moves = [f"{game.action_name(int(action))}: {policy[action]:.0%}" for action in best]
-    head = f"ply {position['ply']}, player {mover + 1} moves"
-    return "\n".join([head, f"value {sample['value'][mover]:+.2f}", "", game.render(position), "", *moves])
+    head, shown = f"ply {position['ply']}, player {mover + 1} moves", picture(game, position)
+    board = "\n".join(line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..." for line in shown.splitlines())
+    return "\n".join([head, f"value {sample['value'][mover]:+.2f}", "", board, "", *moves])
 
 
 def _drawing(text: str) -> Image.Image:

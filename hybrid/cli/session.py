@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from games import Game
 from games.chance import awaits, draw
+from games.picture import picture
 from hybrid import gtp
 from hybrid.agent import Agent
 from hybrid.analyse import Analysis, analyse
@@ -189,7 +190,7 @@ class Session:
             self._console.print(listing)
 
     def _board(self) -> None:
-        self._console.print("\n" + self.game.render(self.position) + "\n", markup=False, soft_wrap=True)
+        self._console.print(f"\n{picture(self.game, self.position)}\n", markup=False, soft_wrap=True)
 
 
 def with_option(spec: str, key: str, value: str) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import games
+from games.picture import picture
 from games.rules import LiftedGame
 from games.sampling import play
 
@@ -130,3 +131,17 @@ def test_rules_are_given_whole_numbers() -> None:
         game.transform(start, [0, 1, 0])
     with pytest.raises(ValueError, match="depth must be at least 0, got -1"):
         game.perft(game.initial(), -1)
+
+
+def test_a_picture_leaves_out_what_a_reader_does_not_need() -> None:
+    go, bridged, other = (games.load(spec) for spec in ("go:size=9", "openspiel:tic_tac_toe", "connect_four"))
+    late = go.initial()
+    late["ply"] = 100
+    assert len(go.render(late[0])) > 3000
+    assert max(map(len, picture(go, late[0]).splitlines())) < 60
+    assert picture(go, late[0]).splitlines()[0] == go.render(late[0]).splitlines()[0]
+    moved = bridged.step(bridged.initial(), [4])
+    assert bridged.render(moved[0]).startswith("moves 4")
+    assert "moves" not in picture(bridged, moved[0])
+    assert "x" in picture(bridged, moved[0])
+    assert picture(other, other.initial()[0]) == other.render(other.initial()[0])

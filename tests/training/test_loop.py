@@ -39,6 +39,8 @@ from training.learner import Learner
 from training.loop import resume, train
 from training.playing import PlayedGame
 from training.progress import Observer, Report
+from training.replay import sample_dtype
+from training.tensorboard import boards
 
 
 class Recorder(Observer):
@@ -151,6 +153,13 @@ def test_tensorboard_shows_every_generation(reference: tuple[Path, Recorder]) ->
     events.Reload()
     image = events.Images("self_play")[-1]
     assert image.width > image.height > 50
+
+
+def test_pictures_of_long_games_stay_small() -> None:
+    game = games.load("go:size=9")
+    samples = np.zeros(3, sample_dtype(game))
+    samples["position"]["ply"] = 100, 150, 160
+    assert all(side < 3000 for side in boards(game, samples).shape)
 
 
 def test_so_does_one_that_learns_in_sixteen_bits(tmp_path: Path, alone: Config) -> None:
