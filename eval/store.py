@@ -48,6 +48,7 @@ class Store:
         """
         self.path = path = Path(path)
         self.game = game
+        self._entered: dict[str, str] = {}
         _inspect(path, game)
         with self._errors():
             self._connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
@@ -80,10 +81,7 @@ class Store:
         """
         stored = self._agreed(name, value)
         if stored != str(value):
-            raise ValueError(
-                f"tournament store {str(self.path)!r} has games with {name} {stored}, not {value}: "
-                "go on with that, or take another store"
-            )
+            raise self._differing(name, stored, value)
 
     def require_version(self) -> None:
         """Enter which version of the agents plays, as `require` does.
@@ -102,14 +100,27 @@ class Store:
         """What the games have in common under `name`: `value` where there are none yet, None where nobody said."""
         with self._transaction() as connection:
             if not connection.execute("SELECT EXISTS (SELECT 1 FROM games)").fetchone()[0]:
-                connection.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (name, str(value)))
-            row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+                connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, str(value)))
+            self._entered[name] = str(value)
+            return _meta(connection, name)
+
+    def _differing(self, name: str, stored: str | None, value: object) -> ValueError:
+        return ValueError(
+            f"tournament store {str(self.path)!r} has games with {name} {stored}, not {value}: "
+            "go on with that, or take another store"
+        )
 
     def add(self, records: Iterable[Record]) -> int:
-        """Write finished games, whose `seats` are numbers given by `agent`, and return how many are new."""
+        """Write finished games, whose `seats` are numbers given by `agent`, and return how many are new.
+
+        Raises:
+            ValueError: another process has meanwhile begun with games of another kind than what `require` entered.
+        """
         new = 0
         with self._transaction() as connection:
+            for name, value in self._entered.items():
+                if (stored := _meta(connection, name)) != value:
+                    raise self._differing(name, stored, value)
             for record in records:
                 name = f"{record.seed:016x}"
                 row = (name, record.round, record.opening, json.dumps(record.moves), time.time())
@@ -205,6 +216,12 @@ class Store:
             yield
         except sqlite3.Error as error:
             raise ValueError(f"tournament store {str(self.path)!r} cannot be used: {error}") from None
+
+
+def _meta(connection: sqlite3.Connection, name: str) -> str | None:
+    """What is entered under `name`; None if nothing is."""
+    row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _inspect(path: Path, game: str) -> None:

@@ -49,7 +49,8 @@ def compiled(function: Callable[..., Any], signature: Any, *, allocates: bool = 
     """Compile `function` for one numba `signature`, through the disk cache, releasing the GIL.
 
     Returns the compiled dispatcher: kernels may close over it, and `entry` gives its fast entry point. With
-    NUMBA_DISABLE_JIT=1 it is `function` itself. Raises ValueError with the cause where it cannot be compiled.
+    NUMBA_DISABLE_JIT=1 it is `function` itself. Raises ValueError with the cause where it cannot be compiled, or where
+    there is no folder for the cache.
 
     A kernel that makes no arrays should say so by `allocates=False`: it and its helpers are then compiled without
     counting references. Else every helper that is handed an array counts it by atomic instructions, which in a tree
@@ -58,7 +59,13 @@ def compiled(function: Callable[..., Any], signature: Any, *, allocates: bool = 
     if config.DISABLE_JIT:  # type: ignore[attr-defined]
         return function
     dispatcher = njit(nogil=True, _nrt=allocates)(function)  # type: ignore[call-overload]
-    cache = _FingerprintCache(function, allocates)
+    try:
+        cache = _FingerprintCache(function, allocates)
+    except RuntimeError as error:  # numba has nowhere to write
+        raise ValueError(
+            f"compiled code of {Path(function.__code__.co_filename).name} cannot be kept: set NUMBA_CACHE_DIR to a "
+            f"folder that can be written ({error})"
+        ) from error
     dispatcher._cache = cache
     with warnings.catch_warnings(), _symbols_from(cache.first_symbol(signature)):
         # Helpers that read no more than a position's header may serve every game whose records begin with it, which is

@@ -49,8 +49,10 @@ def check_replaceable(path: Path) -> None:
 
 
 def is_device(path: Path) -> bool:
-    """Whether no plain file is at `path`: something else, or a name of the system's such as `/dev/stdout`."""
-    return path.absolute().parts[1:2] in (("dev",), ("proc",)) or (path.exists() and not path.is_file())
+    """Whether no plain file is at `path`: something else, or a name of what a process has open, as `/dev/stdout`."""
+    _, *parts = path.absolute().parts
+    opened = parts[:1] == ["proc"] or (parts[:1] == ["dev"] and parts[1:2] in (["stdout"], ["stderr"], ["fd"]))
+    return opened or (path.exists() and not path.is_file())
 
 
 def flush(path: Path) -> None:

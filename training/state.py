@@ -38,6 +38,7 @@ _LOCK = ".lock"
 _MOMENTS = "optimizer."
 """What the names of the optimizer's tensors begin with, before their parameter's."""
 _STATE = re.compile(r"\d{6,}")
+_UNFINISHED = re.compile(r"\.\d{6,}")
 
 
 def check_new(run: Path, game: Game) -> None:
@@ -64,7 +65,9 @@ def check_new(run: Path, game: Game) -> None:
 
 def _foreign(entry: Path) -> bool:
     """Whether something in a folder that is no run yet is not what a run leaves that was killed before it was one."""
-    return not entry.name.startswith(".") and entry.name != "state"
+    if entry.name == "state" and entry.is_dir():
+        return {*entry.iterdir()} != {*_folders(entry.parent, _STATE), *_folders(entry.parent, _UNFINISHED)}
+    return not entry.name.startswith(".")
 
 
 def create(run: Path, game: Game, config: Config, inherited: tuple[Learner, Replay] | None = None) -> None:
@@ -79,7 +82,7 @@ def create(run: Path, game: Game, config: Config, inherited: tuple[Learner, Repl
     run.mkdir(parents=True, exist_ok=True)
     with locked(run):
         check_new(run, game)  # another process may have made one meanwhile
-        shutil.rmtree(run / "state", ignore_errors=True)
+        _clear(run)
         try:
             if inherited is not None:
                 # Before the file that makes the folder a run: without its state it would begin from nothing.
@@ -89,7 +92,7 @@ def create(run: Path, game: Game, config: Config, inherited: tuple[Learner, Repl
             write_atomically(run / "config.json", (json.dumps(content, indent=2) + "\n").encode())
         except BaseException:
             if not (run / "config.json").exists():
-                shutil.rmtree(run / "state", ignore_errors=True)
+                _clear(run)
                 (run / _LOCK).unlink()
             raise
 
@@ -137,7 +140,7 @@ def save(run: Path, generation: int, learner: Learner, optimizer: torch.optim.Op
     """Write the state after `generation`, then drop all but the newest two."""
     folder = run / "state"
     folder.mkdir(exist_ok=True)
-    for leftover in folder.glob(".*"):
+    for leftover in _folders(run, _UNFINISHED):
         shutil.rmtree(leftover)
     temporary, final = folder / f".{generation:06d}", folder / f"{generation:06d}"
     temporary.mkdir()
@@ -222,8 +225,20 @@ def check_space(run: Path, replay: Replay, learner: Learner) -> None:
 
 def _states(run: Path) -> list[Path]:
     """The folders of the states of a run, oldest first."""
-    found = [path for path in run.glob("state/*") if _STATE.fullmatch(path.name)]
-    return sorted(found, key=lambda path: int(path.name))
+    return sorted(_folders(run, _STATE), key=lambda path: int(path.name))
+
+
+def _folders(run: Path, names: re.Pattern[str]) -> list[Path]:
+    """The folders among a run's states whose names match; whatever else somebody keeps there is not ours."""
+    return [path for path in run.glob("state/*") if names.fullmatch(path.name) and path.is_dir()]
+
+
+def _clear(run: Path) -> None:
+    """Remove all states, and where they were unless there is anything else."""
+    for folder in (*_folders(run, _STATE), *_folders(run, _UNFINISHED)):
+        shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        (run / "state").rmdir()
 
 
 def _tensors(learner: Learner, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

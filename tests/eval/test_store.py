@@ -141,3 +141,17 @@ def test_a_full_disk_is_named_and_loses_nothing(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="cannot be used: database or disk is full"):
             store.add([replace(stored[0], seed=seed) for seed in range(10_000)])
         assert store.records() == stored
+
+
+def test_what_games_have_in_common_is_settled_by_the_first_game(tmp_path: Path) -> None:
+    with Store(tmp_path / "games.db", "tic_tac_toe") as store, Store(tmp_path / "games.db", "tic_tac_toe") as other:
+        store.require("seed", 0)
+        other.require("seed", 1)
+        numbers = [store.agent("first", ""), store.agent("dice", "")]
+        records = [replace(one, seats=tuple(numbers[seat] for seat in one.seats)) for one in _records()]
+        with pytest.raises(ValueError, match="has games with seed 1, not 0"):
+            store.add(records)
+        assert other.add(records[:2]) == 2
+        with pytest.raises(ValueError, match="has games with seed 1, not 0"):
+            store.require("seed", 0)
+        assert other.add(records) == 6

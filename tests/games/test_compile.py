@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numba import njit
+from numba import int64, njit
 from numba.extending import register_jitable
 
 import games
-from games.compile import fingerprint
+from games.compile import FunctionCache, compiled, fingerprint
 
 COUNT = """
 import numpy as np
@@ -232,3 +232,12 @@ def test_plain_python_plays_as_compiled_code_does() -> None:
     game = games.load("tic_tac_toe")
     code = "import games; g = games.load('tic_tac_toe'); print(g.perft(g.initial(), 5))"
     assert run(code, NUMBA_DISABLE_JIT="1").strip() == str(game.perft(game.initial(), 5))  # type: ignore[attr-defined]
+
+
+def test_a_cache_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: object, function: object) -> None:
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr(FunctionCache, "__init__", refuse)
+    with pytest.raises(ValueError, match=r"of test_compile.py cannot be kept: set NUMBA_CACHE_DIR .*no locator"):
+        compiled(lambda: 1, int64())

@@ -276,3 +276,17 @@ def test_a_state_that_cannot_be_written_is_named_and_leaves_nothing(
     with pytest.raises(OSError, match=r"File too large: .*state/\.000002'"):
         state.save(run, 2, *parts(alone))
     assert [path.name for path in (run / "state").iterdir()] == ["000001"]
+
+
+def test_what_somebody_else_keeps_is_left_alone(run: Path, tmp_path: Path, alone: Config) -> None:
+    game, own = games.load("tic_tac_toe"), tmp_path / "own"
+    (own / "state").mkdir(parents=True)
+    (own / "state" / "letter.txt").write_text("dear")
+    with pytest.raises(ValueError, match="it holds something else"):
+        state.create(own, game, alone)
+    assert (own / "state" / "letter.txt").read_text() == "dear"
+    for name in (".DS_Store", ".directory"):
+        (run / "state" / name).write_text("x")
+    state.save(run, 2, *parts(alone))
+    assert sorted(path.name for path in (run / "state").iterdir()) == [".DS_Store", ".directory", "000001", "000002"]
+    assert state.restore(run, *parts(alone)) == 2
