@@ -19,7 +19,7 @@ class Option:
     Attributes:
         name: as it is written in a spec.
         default: its value where a spec says nothing, as it is written; empty where it is unset.
-        meaning: a sentence.
+        meaning: a sentence, or empty where its factory's docstring has none.
     """
 
     name: str
@@ -64,7 +64,7 @@ def listing(kind: str) -> Listing:
         spec=(told.short_description or "").removeprefix("Spec ").removesuffix("."),
         # What has no default the loader gives: the game, and where a network is found.
         options=tuple(
-            Option(name=parameter.name, default=default_text(parameter), meaning=meanings[parameter.name])
+            Option(name=parameter.name, default=default_text(parameter), meaning=meanings.get(parameter.name, ""))
             for parameter in parameters
             if parameter.default is not inspect.Parameter.empty
         ),

@@ -11,6 +11,14 @@ from games import Game, Positions
 from hybrid.search_kernels import kernels
 from hybrid.tree import Tree, allocate, bytes_per_node, grow
 
+_MOST_NODES = 4_000_000
+_MOST_BYTES = 2**31
+
+
+def usual_max_nodes(game: Game) -> int:
+    """How far a search tree grows where nothing is said of it: 4 million nodes, or as many as 2 GiB hold if fewer."""
+    return min(_MOST_NODES, _MOST_BYTES // bytes_per_node(game.num_actions, game.players, game.dtype.itemsize))
+
 
 class Forest:
     """B trees of one game, with the position at every node.

@@ -16,6 +16,7 @@ from games import Game, LiftedGame, Positions
 from hybrid.agent import Decisions, divergence
 from hybrid.dial import Dial
 from hybrid.prover import Prover
+from hybrid.search_config import MOST
 from hybrid.tree import Tree
 
 _AT_A_LEAF = 30
@@ -36,11 +37,12 @@ def usual_leaf_nodes(game: Game) -> int:
 def usual_root_nodes(game: Game, dial: Dial) -> int:
     """The `root_nodes` of a search with a network where the game tells forced moves, else 0.
 
-    They are 150 for each simulation, or 1,000 for each millisecond.
+    They are 150 for each simulation, or 1,000 for each millisecond, and a billion at most.
     """
     if not tells_forced_moves(game) or not dial.searches:
         return 0
-    return _PER_SIMULATION * dial.simulations if dial.seconds is None else max(1, int(_PER_SECOND * dial.seconds))
+    nodes = _PER_SIMULATION * dial.simulations if dial.seconds is None else int(_PER_SECOND * dial.seconds)
+    return min(max(nodes, 1), MOST)
 
 
 def leaf_prover(game: Game, nodes: int) -> Callable[[Positions], npt.NDArray[np.float64]] | None:

@@ -19,7 +19,7 @@ from games import Game, LiftedGame, Positions
 from hybrid import direct
 from hybrid.agent import Decisions, Root, require_movers
 from hybrid.evaluate import Evaluator, Judged, UniformEvaluator
-from hybrid.forest import Forest
+from hybrid.forest import Forest, usual_max_nodes
 from hybrid.leaves import Leaves, find_positions, reveal
 from hybrid.proving import RootProofs, leaf_prover
 from hybrid.questions import Questions
@@ -55,7 +55,8 @@ class Search:
         self.game = game
         self.config = config
         self.evaluator = evaluator if config.dial.consults_network else None
-        self.forest = Forest(game, rows, config.max_nodes)
+        self.max_nodes = config.max_nodes or usual_max_nodes(game)
+        self.forest = Forest(game, rows, self.max_nodes)
         self.seeds = np.zeros(rows, np.uint64)
         self.budget = np.zeros(rows, np.int64)
         self.done = np.zeros(rows, np.int64)
@@ -67,8 +68,8 @@ class Search:
         self.weights = exploration_weights(self._selection.c_puct, self._selection.c_base)
         self._select = chance_kernels().select if game.stochastic else kernels().select
         self._nodes = NODES if game.stochastic else 1
-        if config.max_nodes <= self._nodes:
-            raise ValueError(f"max_nodes must be at least {self._nodes + 1} in {game.spec!r}, got {config.max_nodes}")
+        if self.max_nodes <= self._nodes:
+            raise ValueError(f"max_nodes must be at least {self._nodes + 1} in {game.spec!r}, got {self.max_nodes}")
         knows_nothing = self.evaluator is None or isinstance(self.evaluator, UniformEvaluator)
         self._questions = Questions(game, config, asked=self.evaluator is not None)
         self._parallel = self._questions.parallel
@@ -329,7 +330,7 @@ class Search:
             return False
         self.forest.reroot(row, node)
         timed = self.config.dial.seconds is not None
-        return timed or int(self.tree.size[row] + self._nodes * self.budget[row]) < self.config.max_nodes
+        return timed or int(self.tree.size[row] + self._nodes * self.budget[row]) < self.max_nodes
 
     def _noise_due(self) -> bool:
         """Whether a root is yet to be expanded that noise will be added to."""
@@ -341,7 +342,7 @@ class Search:
         Rows in which another could exceed `max_nodes` are over.
         """
         rows, needs = np.empty(len(self.over), np.int64), np.empty(2, np.int64)
-        bound = self.config.max_nodes - self._nodes
+        bound = self.max_nodes - self._nodes
         rows = rows[: kernels().unfinished(self.tree.size, self.over, self.done, self.budget, bound, rows, needs)]
         size, left = needs.tolist()
         self.forest.reserve(size + self._nodes * min(simulations, left))

@@ -33,7 +33,7 @@ ROWS = 128
 class SearchAgent:
     """Decides where `config.dial` stands between `evaluator` and search.
 
-    With `games`, the trees of earlier moves are reused; memory is bounded by `MEMORY` and by `config.max_nodes` a tree.
+    With `games`, the trees of earlier moves are reused; memory is bounded by `MEMORY` and by `max_nodes` for each tree.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from hybrid.strategy import Selection, Strategy, Target
 UNLIMITED = 2**40
 """More simulations or evaluations than any search makes."""
 
-_MOST = 1_000_000_000
+MOST = 1_000_000_000
 """What numbers of nodes, evaluations and the like may be at most."""
 
 
@@ -49,7 +49,7 @@ class SearchConfig:
         reuse: whether a row's tree is kept when its next root is found in it; Gumbel always starts anew.
         parallel_leaves: leaves of one tree evaluated together. More than 1 fills a GPU's batches from few trees,
             at a cost in strength for the same simulations: 8 leaves of 100 cost 36 Elo (`docs/search.md`).
-        max_nodes: bound on the nodes of one row; a search that reaches it ends.
+        max_nodes: bound on the nodes of one row; a search that reaches it ends. By default `usual_max_nodes`.
         max_evaluations: bound on the network evaluations of one search, which ends where its next leaves could exceed
             it; 0 = none.
         leaf_nodes: positions that alpha-beta may visit to prove the value of each new leaf; a proven leaf is not
@@ -80,7 +80,7 @@ class SearchConfig:
     noise_fraction: float = 0.25
     reuse: bool = True
     parallel_leaves: int = 1
-    max_nodes: int = 4_000_000
+    max_nodes: int | None = None
     max_evaluations: int = 0
     leaf_nodes: int = 0
     root_nodes: int = 0
@@ -95,14 +95,14 @@ class SearchConfig:
             raise ValueError(f"fpu_reduction must be at least 0 and finite, got {self.fpu_reduction}")
         if not 0 <= self.noise_fraction <= 1:
             raise ValueError(f"noise_fraction must be between 0 and 1, got {self.noise_fraction}")
-        if self.max_nodes < 2:
-            raise ValueError(f"max_nodes must be at least 2, got {self.max_nodes}")
+        if self.max_nodes is not None and not 2 <= self.max_nodes <= MOST:
+            raise ValueError(f"max_nodes must be between 2 and {MOST:,}, got {self.max_nodes}")
         for name in ("max_evaluations", "leaf_nodes", "root_nodes"):
-            if not 0 <= getattr(self, name) <= _MOST:
-                raise ValueError(f"{name} must be between 0 and {_MOST:,}, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) <= MOST:
+                raise ValueError(f"{name} must be between 0 and {MOST:,}, got {getattr(self, name)}")
         for name in ("max_considered", "parallel_leaves"):
-            if not 1 <= getattr(self, name) <= _MOST:
-                raise ValueError(f"{name} must be between 1 and {_MOST:,}, got {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= MOST:
+                raise ValueError(f"{name} must be between 1 and {MOST:,}, got {getattr(self, name)}")
         if self.leaf_images == LeafImages.ALL and not self.symmetric:
             raise ValueError("leaf_images=all needs symmetric, got all and false: roots are leaves at first")
         if self.strategy == Strategy.GUMBEL and self.dial.seconds is not None:

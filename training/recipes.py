@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 import types
 import typing
 from dataclasses import replace
 
+import joblib
 import numpy as np
 
 from games import Game, LiftedGame
@@ -15,12 +15,15 @@ from hybrid.dial import Dial
 from hybrid.network_config import NetworkConfig
 from hybrid.proving import tells_forced_moves
 from training.config import MOST_WORKERS, Config, EvaluationConfig, LaterConfig, LearnerConfig, ReplayConfig
+from training.replay import sample_dtype
 from training.selfplay_config import SelfPlayConfig
 
 _SHORT = 27.0
 """A game is short if a random one takes at most so many plies on average."""
 _MIXED_CELLS = 64
 """The largest board on which networks mix channels by default: the layer grows with the square of the cells."""
+_REPLAY_BYTES = 2**30
+"""Memory that a replay takes at most: a position of Go on 19 x 19 takes 13 KB, and states on disk hold the replay."""
 
 
 def quick(game: Game) -> Config:
@@ -125,7 +128,7 @@ def _sized(
             prove_nodes=prove_nodes if provable else 0,
             hindsight_nodes=30_000 if provable else 0,
         ),
-        replay=ReplayConfig(capacity=capacity),
+        replay=ReplayConfig(capacity=min(capacity, _REPLAY_BYTES // sample_dtype(game).itemsize)),
         learner=LearnerConfig(threads=max(1, usable_cores() // 2), precision="fastest"),
     )
 
@@ -137,5 +140,5 @@ def mean_length(game: Game, samples: int = 256) -> float:
 
 
 def usable_cores() -> int:
-    """Processor cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processor cores that this process may use: by its affinity, and by the quota of the container that it is in."""
+    return int(joblib.cpu_count())

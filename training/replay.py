@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 from games import Game, Positions
 
@@ -78,6 +79,13 @@ class Replay:
     """A ring buffer of the newest samples. Memory: `capacity` records of `sample_dtype`, taken at once."""
 
     def __init__(self, game: Game, capacity: int) -> None:
+        """Raises ValueError where the memory that is free would not hold it."""
+        needed, free = capacity * sample_dtype(game).itemsize, psutil.virtual_memory().available
+        if needed > free:
+            raise ValueError(
+                f"replay.capacity must leave room: {capacity:,} positions of {game.spec!r} take {needed / 1e9:.1f} GB "
+                f"of memory, {free / 1e9:.1f} GB are free"
+            )
         self._game = game
         self._ring: Samples = np.zeros(capacity, sample_dtype(game))
         self._next = 0

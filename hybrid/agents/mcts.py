@@ -22,6 +22,7 @@ def make(
     c_uct: float = SearchConfig.c_uct,
     fpu_reduction: float = SearchConfig.fpu_reduction,
     reuse: bool = True,
+    max_nodes: int | None = None,
 ) -> SearchAgent:
     """Spec `mcts?simulations=1000`, the default, or `mcts?time=20ms`: the same as a run at `dial=1`.
 
@@ -34,12 +35,19 @@ def make(
         c_uct: exploration weight of UCT, for values in [-1, 1].
         fpu_reduction: how far below its parent's mean an unvisited action starts, times the root of the prior visited.
         reuse: whether the tree is kept for the next move of a game; matches decide every move afresh.
+        max_nodes: nodes at which a search ends, whatever its budget; by default 4 million, or what 2 GiB hold.
     """
     require_one_budget(simulations=simulations, time=time)
     if simulations is not None and simulations < 1:
         raise ValueError(f"simulations must be at least 1, got {simulations}")
     dial = Dial.at(1.0, simulations=simulations or SIMULATIONS, seconds=parse_duration(time))
     config = SearchConfig(
-        dial=dial, strategy=strategy, c_rollout=c_rollout, c_uct=c_uct, fpu_reduction=fpu_reduction, reuse=reuse
+        dial=dial,
+        strategy=strategy,
+        c_rollout=c_rollout,
+        c_uct=c_uct,
+        fpu_reduction=fpu_reduction,
+        reuse=reuse,
+        max_nodes=max_nodes,
     )
     return SearchAgent(game, None, config, name="mcts")

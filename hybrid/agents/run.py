@@ -35,6 +35,7 @@ def make(
     max_considered: int = SearchConfig.max_considered,
     fpu_reduction: float = SearchConfig.fpu_reduction,
     reuse: bool = True,
+    max_nodes: int | None = None,
     parallel_leaves: int = 1,
     device: str = "cpu",
     precision: Precision = "float",
@@ -68,6 +69,7 @@ def make(
         max_considered: root actions that Gumbel samples; all legal ones at prior weight 0.
         fpu_reduction: how far below its parent's mean an unvisited action starts, times the root of the prior visited.
         reuse: whether the tree is kept for the next move of a game; matches decide every move afresh.
+        max_nodes: nodes at which a search ends, whatever its budget; by default 4 million, or what 2 GiB hold.
         parallel_leaves: leaves of one tree evaluated together, to fill a GPU's batches at a cost in strength.
         device: `cpu`, `cuda` or `cuda:N`.
         precision: `float`, or `int8` as in self-play; see `load_runtime`.
@@ -104,6 +106,7 @@ def make(
         max_considered=max_considered,
         fpu_reduction=fpu_reduction,
         reuse=reuse,
+        max_nodes=max_nodes,
         parallel_leaves=parallel_leaves,
         symmetric=symmetric,
         leaf_images=leaf_images,

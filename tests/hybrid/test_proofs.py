@@ -167,6 +167,8 @@ def test_proofs_are_usual_where_forced_moves_are_known() -> None:
     budgets = Dial(simulations=100), Dial(seconds=0.05), Dial(simulations=0)
     assert [usual_root_nodes(known, dial) for dial in budgets] == [15_000, 50_000, 0]
     assert [usual_root_nodes(unknown, dial) for dial in budgets] == [0, 0, 0]
+    for longest in (Dial(seconds=3600.0), Dial(simulations=10**9)):
+        SearchConfig(dial=longest, root_nodes=usual_root_nodes(known, longest))
 
 
 def test_roots_are_proven_within_a_quarter_of_a_move() -> None:

@@ -13,6 +13,7 @@ from scipy.stats import entropy
 
 import games
 from games import Game, Positions
+from hybrid import agents
 from hybrid.dial import Dial
 from hybrid.search import Search, SearchConfig
 from hybrid.search_agent import SearchAgent
@@ -279,6 +280,14 @@ def test_a_search_ends_at_max_nodes(dial: Dial, limit: int) -> None:
     root = search.decisions(np.arange(3)).root
     assert root is not None
     assert root.visits.sum(axis=1).tolist() == [limit - 1] * 3
+
+
+def test_trees_of_large_nodes_are_bounded_by_bytes() -> None:
+    small, large = games.load("connect_four"), games.load("go:size=19")
+    assert Search(small, None, SearchConfig(dial=Dial.at(1.0)), 1).max_nodes == 4_000_000
+    search = Search(large, None, SearchConfig(dial=Dial.at(1.0)), 1)
+    assert 0.99 * 2**31 < search.max_nodes * search.forest.node_bytes <= 2**31
+    assert agents.load("mcts?max_nodes=5000000", large).config.max_nodes == 5_000_000  # type: ignore[attr-defined]
 
 
 def test_memory_is_made_for_the_budget_and_not_for_more() -> None:

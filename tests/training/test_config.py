@@ -15,6 +15,7 @@ from training.config import Config, EvaluationConfig, LaterConfig, LearnerConfig
 from training.evaluation import check_evaluation
 from training.origin import reopened
 from training.recipes import RECIPES, recipe
+from training.replay import sample_dtype
 from training.selfplay_config import SelfPlayConfig
 
 
@@ -42,6 +43,13 @@ def test_longer_recipes_begin_with_longer_openings_up_to_a_limit() -> None:
     assert plies["quick", "connect_four"] == 6
     assert plies["quick", "othello"] == 8
     assert all(plies[name, "connect_four"] == 12 and plies[name, "othello"] == 15 for name in ("standard", "strong"))
+
+
+def test_replays_of_large_positions_are_shorter() -> None:
+    small, large = games.load("connect_four"), games.load("go:size=19")
+    assert recipe("standard", small).replay.capacity == 1_000_000
+    taken = recipe("standard", large).replay.capacity * sample_dtype(large).itemsize
+    assert 0.99 * 2**30 < taken <= 2**30
 
 
 def test_longer_recipes_mix_channels_where_the_board_is_small() -> None:

@@ -249,3 +249,8 @@ def test_hostile_and_damaged_files_are_refused(tmp_path: Path) -> None:
 
 def _positions(game: Game, samples: Samples) -> games.Positions:
     return np.ascontiguousarray(samples["position"]).astype(game.dtype)
+
+
+def test_what_memory_cannot_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"replay.capacity must leave room: .* of 'go:size=19' take .* GB of memory"):
+        Replay(games.load("go:size=19"), 10**9)
