@@ -1,4 +1,4 @@
-"""What the README and the map of the architecture say is so."""
+"""What the README and the pages of documentation say is so."""
 
 from __future__ import annotations
 
@@ -13,9 +13,26 @@ from games.check import check
 from hybrid.cli.parser import make
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-COMMANDS = [line for kind, text in BLOCKS if not kind for line in re.findall(r"hybrid \w.*", text)]
+PAGES = {
+    path: path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md")))
+}
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The blocks of code on a page, each with its language, lines that go on joined."""
+    found: list[tuple[str, str]] = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    return [(kind, re.sub(r"\\\n\s*", "", text)) for kind, text in found]
+
+
+BLOCKS = blocks(PAGES[ROOT / "README.md"])
+COMMANDS = {
+    line
+    for page in PAGES.values()
+    for kind, text in blocks(page)
+    if not kind
+    for line in re.findall(r"hybrid [a-z].*", text)
+}
 
 
 def python_block(containing: str) -> str:
@@ -40,10 +57,29 @@ def test_the_program_shown_runs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_there_are_commands_to_try() -> None:
-    assert len(COMMANDS) > 8
+    assert len(COMMANDS) > 40
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+def anchors(page: str) -> set[str]:
+    """What a link to a place on a page may say behind the sign: its headings, as GitHub spells them."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", page, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+def test_every_link_leads_somewhere() -> None:
+    broken = []
+    for path, page in PAGES.items():
+        for target in re.findall(r"\]\(([^)\s]+)\)", page):
+            if target.startswith(("https:", "http:")):
+                continue
+            file, _, anchor = target.partition("#")
+            linked = (path.parent / file).resolve() if file else path
+            if not linked.exists() or (anchor and anchor not in anchors(PAGES[linked])):
+                broken.append((path.name, target))
+    assert broken == []
+
+
+@pytest.mark.parametrize("line", sorted(COMMANDS))
 def test_every_command_shown_is_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text("generations: 3\n", encoding="utf-8")
