@@ -89,6 +89,7 @@ def one_line(error: BaseException) -> str:
 def parsing_error(error: BaseException) -> str:
     """A parser's complaint as one line that names the option as the user wrote it."""
     text = re.sub(r'^Parser key "([^"]*)":', lambda match: f"--{match[1]}:", one_line(error))
+    text = re.sub(r"Expected a typing\.Literal\[(.*?)\]", r"Expected one of \1", text)
     return text.replace("Expected a <class 'tuple'>.", "Expected several values, as in [first,second].")
 
 

@@ -13,7 +13,7 @@ from hybrid.cli.main import command_names
 from tests.cli.conftest import Hybrid, read
 from tests.games.test_load import NIM
 
-COMMANDS = ("agents", "bench", "check", "games", "match", "play", "tournament", "train")
+COMMANDS = ("agents", "bench", "check", "export", "games", "match", "play", "tournament", "train")
 HEAVY = {"torch", "numba", "lightning", "onnxruntime", "numpy", "games", "training", "eval"}
 
 
@@ -61,6 +61,7 @@ def test_without_a_command_the_overview_goes_to_standard_error(hybrid: Hybrid) -
         (["match", "connect_four?rows=5", "random", "random"], ["'connect_four?rows=5'", "hex:size=5"]),
         (["match", "tic_tac_toe", "random", "mcts:simulations=5"], ["'mcts:simulations=5'", "mcts?simulations=100"]),
         (["agents", "mtcs"], ["'mtcs'", "mcts"]),
+        (["train", "tic_tac_toe", "--self_play.precision", "int4"], ["'float', 'int8'", "int4"]),
         (["match", "tic_tac_toe", f"mcts?simulations={'9' * 20}", "random"], ["1,000,000,000"]),
         (["match", "connect_for", "random", "random"], ["'connect_for'", "connect_four"]),
         (["match", "connect_four:rows=0", "random", "random"], ["rows", "0"]),
