@@ -2,10 +2,10 @@
 
     python benchmarks/connect_four_positions.py
 
-`connect_four` is the scoreboard: up to 500 positions of each class, from all kinds of play. `connect_four_12_30` is for
-the convergence study: 1,000 positions, evenly over 12 to 30 plies. `connect_four_random` is for comparison with figures
-on Pascal Pons' test sets, which random moves lead to: 1,000 positions of each class, as many of one length as of any
-other until they are classed. No position is in two of them, nor the mirror image of one.
+`connect_four` is what agents are usually measured on: up to 500 positions of each class, from all kinds of play.
+`connect_four_12_30` is for the convergence study: 1,000 positions, evenly over 12 to 30 plies. `connect_four_random` is
+for comparison with figures on Pascal Pons' test sets, which random moves lead to: 1,000 positions of each class, as
+many of one length as of any other until they are classed. No position is in two of them, nor the mirror image of one.
 """
 
 from __future__ import annotations
@@ -95,14 +95,14 @@ def collect(game: Game, pool: int, seed: int) -> tuple[Labelled, Labelled]:
     rows = middle(positions)
     chosen = rows[even(positions["ply"][rows], -(-1000 // 19))][:1000]
     rest = everything.select(np.setdiff1d(np.arange(pool), chosen))
-    scoreboard = rest.select(even(rest.classes, 500))
-    return scoreboard, topped_up(game, everything.select(chosen), scoreboard, seed)
+    usual = rest.select(even(rest.classes, 500))
+    return usual, topped_up(game, everything.select(chosen), usual, seed)
 
 
-def topped_up(game: Game, study: Labelled, scoreboard: Labelled, seed: int) -> Labelled:
+def topped_up(game: Game, study: Labelled, usual: Labelled, seed: int) -> Labelled:
     """`study` with new positions up to 1,000, none of them in either set."""
     rng = np.random.default_rng([seed, 1])
-    both = np.concatenate([study.positions, scoreboard.positions])
+    both = np.concatenate([study.positions, usual.positions])
     seen = images(game, both)
     positions, sources = [study.positions], [study.source]
     while (missing := 1000 - sum(map(len, sources))) > 0:

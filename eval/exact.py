@@ -5,7 +5,7 @@ Shapes: B positions, A actions. Values are game-theoretic, for the mover.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,8 +80,22 @@ class Report:
         yield "all", self.total
 
 
-def measure(agent: Agent, labelled: Labelled, *, seed: int = 0, batch: int = 256) -> Report:
+def measure(
+    agent: Agent,
+    labelled: Labelled,
+    *,
+    seed: int = 0,
+    batch: int = 256,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
     """Let `agent` move once in every position, in batches, and compare with the truth.
+
+    Args:
+        agent: whose moves are judged.
+        labelled: the positions and the truth about them.
+        seed: of the decisions.
+        batch: how many positions are decided in one call.
+        progress: called after each call with the number of positions that it decided.
 
     Raises:
         ValueError: there is no position.
@@ -89,8 +103,12 @@ def measure(agent: Agent, labelled: Labelled, *, seed: int = 0, batch: int = 256
     if not len(labelled):
         raise ValueError("labelled must hold at least one position, got none")
     seeds = np.random.default_rng(seed).integers(2**63, size=len(labelled)).astype(np.uint64)
-    chunks = [slice(start, start + batch) for start in range(0, len(labelled), batch)]
-    decisions = [agent.decide(labelled.positions[rows], seeds[rows]) for rows in chunks]
+    decisions = []
+    for start in range(0, len(labelled), batch):
+        rows = slice(start, start + batch)
+        decisions.append(agent.decide(labelled.positions[rows], seeds[rows]))
+        if progress is not None:
+            progress(len(decisions[-1].actions))
     judged = _judge(labelled, decisions)
     names = labelled.classes
     order = [f"{phase}-{difficulty}" for phase in PHASES for difficulty in (*DIFFICULTIES, "drawn")]

@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from games import Game, Positions
 from games import load as load_game
-from hybrid.solve import Solver
+from games.load import same
+from hybrid.solve import Solver, plays_connect_four
 
 SPLITS = (14, 28)
 PHASES = ("beginning", "middle", "end")
@@ -87,7 +88,7 @@ class Labelled:
         """A short hash of the positions, by which measurements on the same ones are known again."""
         return hashlib.sha256(self.positions.tobytes()).hexdigest()[:16]
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write a compressed npz file without pickle; the same set always makes the same bytes."""
         size = self.positions.dtype.itemsize
         np.savez_compressed(
@@ -101,21 +102,46 @@ class Labelled:
         )
 
 
-def load(path: Path | str) -> Labelled:
-    """Read what `Labelled.save` wrote, or a set that comes with this package.
+def names() -> list[str]:
+    """The sets that come with this package, in alphabetical order.
 
-    These are `connect_four` (the scoreboard), `connect_four_12_30` (12 to 30 plies) and `connect_four_random` (random
-    play alone).
+    These are `connect_four` (all kinds of play), `connect_four_12_30` (12 to 30 plies) and `connect_four_random`
+    (random play alone).
+    """
+    return sorted(entry.name.removesuffix(".npz") for entry in (resources.files("eval") / "data").iterdir())
+
+
+def default(game: Game) -> str:
+    """The set that comes with this package for `game`, which has the game's name.
 
     Raises:
-        ValueError: there is no such file or set, it is damaged, or it does not fit its game.
+        ValueError: there is none.
+    """
+    name = game.spec.partition(":")[0]
+    if name not in names() or not _fits(load(name).game, game):
+        known = ", ".join(f"{one} (of {load(one).game})" for one in names())
+        raise ValueError(
+            f"no labelled positions come for {game.spec!r}: known are {known}, or give a path to an .npz of that game"
+        )
+    return name
+
+
+def load(path: Path | str, game: Game | None = None) -> Labelled:
+    """Read what `Labelled.save` wrote, or one of the sets that come with this package (`names`).
+
+    Args:
+        path: of a file whose name ends in `.npz`, or a set's name.
+        game: the game that the positions are to be of. Without it, it is the one that the file names; a file may name
+            a game's own file, which is run then.
+
+    Raises:
+        ValueError: there is no such file or set, it is damaged, does not fit its game, or is of another than `game`.
     """
     bundled = resources.files("eval") / "data" / f"{path}.npz"
     file = Path(path) if Path(path).suffix == ".npz" else Path(str(bundled))
     if not file.is_file():
-        known = sorted(entry.name[:-4] for entry in (resources.files("eval") / "data").iterdir())
         raise ValueError(
-            f"no labelled positions {str(path)!r}: known are {', '.join(known)}, or give a path to an .npz"
+            f"no labelled positions {str(path)!r}: known are {', '.join(names())}, or give a path to an .npz"
         )
     try:
         with file.open("rb") as raw, np.load(raw, allow_pickle=False) as stored:
@@ -123,19 +149,29 @@ def load(path: Path | str) -> Labelled:
             plies, remaining, source = stored["plies"], stored["remaining"], stored["source"]
     except (KeyError, ValueError, TypeError, EOFError, NotImplementedError, BadZipFile, zlib.error) as error:
         raise ValueError(f"{file} holds no labelled positions, or it is damaged: {error}") from error
-    game = load_game(spec)
+    if game is None:
+        game = load_game(spec)
+    elif not _fits(spec, game):
+        raise ValueError(f"labelled positions {str(path)!r} are of {spec!r}, not of {game.spec!r}")
     if packed.shape[1:] != (game.dtype.itemsize,):
         raise ValueError(
-            f"positions in {file} have {packed.shape[1:]} bytes each, but {spec} has {game.dtype.itemsize}"
+            f"positions in {file} have {packed.shape[1:]} bytes each, but {game.spec} has {game.dtype.itemsize}"
         )
     return Labelled(
-        game=spec,
+        game=game.spec,
         positions=np.frombuffer(packed.tobytes(), game.dtype).copy(),
         values=np.where(values == -128, np.float32(np.nan), values),
         plies=plies.astype(np.int64),
         remaining=remaining.astype(np.int64),
         source=source,
     )
+
+
+def _fits(stored: str, game: Game) -> bool:
+    """Whether positions of the game with spec `stored` are of `game`, whatever its networks are shown of them."""
+    if plays_connect_four(game) and stored.partition(":")[0] == game.spec.partition(":")[0]:
+        return plays_connect_four(load_game(stored))
+    return same(stored, game.spec)
 
 
 def label(
@@ -154,6 +190,9 @@ def label(
         solver: see `hybrid.solve`.
         source: see `Labelled`; zeros if None.
         draws_end: the ply at which a drawn game ends, where the rules fix it (a full board).
+
+    Raises:
+        ValueError: a position is too hard for the solver, or the game is one of chance.
     """
     values, plies = solver.action_values(positions), solver.action_plies(positions)
     best = np.nanmax(values, axis=1, keepdims=True)

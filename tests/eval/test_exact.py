@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import games
 from eval.exact import measure, table
-from eval.labels import Labelled, label, load
+from eval.labels import Labelled, default, label, load, names
 from games import Positions
 from hybrid import agents
 from hybrid.agent import Decisions
@@ -91,6 +92,12 @@ def test_errors_are_counted_by_what_they_give_away() -> None:
     assert bad.gap is None
 
 
+def test_an_observer_is_told_how_many_positions_are_decided() -> None:
+    told: list[int] = []
+    measure(agents.load("random", games.load("tic_tac_toe")), marked(), batch=2, progress=told.append)
+    assert told == [2, 1]
+
+
 def test_a_slow_win_is_optimal_but_not_the_fastest() -> None:
     game = games.load("tic_tac_toe")
     # X wins at 2; or, slower, blocks O's row at 6, which threatens both 2 and 3.
@@ -126,6 +133,30 @@ def test_a_set_survives_its_file(tmp_path: Path) -> None:
     assert again.positions.tobytes() == labelled.positions.tobytes()
     for name in ("values", "plies", "remaining", "source"):
         np.testing.assert_array_equal(getattr(again, name), getattr(labelled, name))
+
+
+def test_a_set_is_of_its_game_however_that_is_written() -> None:
+    assert names() == ["connect_four", "connect_four_12_30", "connect_four_random"]
+    for spec in ("connect_four:rows=6", "connect_four:threats=false"):
+        game = games.load(spec)
+        assert default(game) == "connect_four"
+        assert load("connect_four_random", game).game == spec
+    for spec in ("connect_four:rows=5", "tic_tac_toe"):
+        with pytest.raises(ValueError, match=f"no labelled positions come for '{spec}'"):
+            default(games.load(spec))
+        with pytest.raises(ValueError, match=f"'connect_four' are of 'connect_four', not of '{spec}'"):
+            load("connect_four", games.load(spec))
+
+
+def test_a_games_own_file_counts_by_its_name_and_is_read_where_it_is_named(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text("from games.tic_tac_toe import make\n", encoding="utf-8")
+    replace(marked(), game="gone/mine.py").save(tmp_path / "mine.npz")
+    replace(marked(), game="gone/other.py").save(tmp_path / "other.npz")
+    game = games.load(str(mine))
+    assert load(tmp_path / "mine.npz", game).game == str(mine)
+    with pytest.raises(ValueError, match=r"are of 'gone/other.py', not of .*mine.py"):
+        load(tmp_path / "other.npz", game)
 
 
 def test_unknown_sets_and_empty_ones_are_refused(tmp_path: Path) -> None:
