@@ -95,9 +95,9 @@ def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
     """Parse `arguments` for a command's module, run it and write its JSON."""
     from jsonargparse import ArgumentError
 
-    from hybrid.cli.parser import make, plain
+    from hybrid.cli.parser import files_first, make, plain
 
-    parser = make(module, name)
+    parser, arguments = make(module, name), files_first(arguments)
     try:
         if hasattr(module, "defaults"):
             parser.set_defaults(module.defaults(parser, arguments))

@@ -17,15 +17,11 @@ _CONFIG = "--config"
 
 
 class CommandParser(ArgumentParser):
-    """jsonargparse's parser, with files of options that any option of the command line overrides, wherever it stands.
+    """jsonargparse's parser.
 
     The configurations it prints leave out what belongs to one call of the command, and the recipe, which they tell in
     full.
     """
-
-    def parse_args(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Namespace:
-        """As jsonargparse's, which would let a file override the options before it."""
-        return super().parse_args(None if args is None else _files_first(args), *rest, **kwargs)
 
     def hint(self, complaint: str) -> str:
         """What is probably meant by the option that `complaint` does not recognise, or how to see all of them."""
@@ -52,9 +48,9 @@ def _close(option: str, known: Iterable[str]) -> str | None:
     return None
 
 
-def _files_first(arguments: Sequence[str]) -> list[str]:
-    """`arguments` with every file of options, in its order, before all else."""
-    files, others = [], []
+def files_first(arguments: Sequence[str]) -> list[str]:
+    """`arguments` with every file of options before all else: jsonargparse lets it override what comes before it."""
+    files, others = list[str](), list[str]()
     rest = iter(arguments)
     for argument in rest:
         if argument == _CONFIG:
