@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import int64, njit
+from numba.core.caching import FunctionCache
 from numba.extending import register_jitable
 
 import games
-from games.compile import FunctionCache, compiled, fingerprint
+from games.compile import compiled, fingerprint
 
 COUNT = """
 import numpy as np
