@@ -13,7 +13,7 @@ from hybrid.cli.main import command_names
 from tests.cli.conftest import Hybrid, read
 from tests.games.test_load import NIM
 
-COMMANDS = ("agents", "bench", "check", "export", "games", "match", "play", "tournament", "train")
+COMMANDS = ("agents", "bench", "check", "export", "games", "match", "measure", "play", "tournament", "train")
 HEAVY = {"torch", "numba", "lightning", "onnxruntime", "numpy", "games", "training", "eval"}
 
 
