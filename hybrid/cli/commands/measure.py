@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from eval.labels import Labelled
     from hybrid.agent import Agent
 
+_NARROW = 16
+"""Letters of the longest spec that stands in the table."""
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options of `hybrid measure`."""
@@ -119,7 +122,7 @@ def _counts(score: Score) -> dict[str, Any]:
 
 
 def _show(reports: list[Report]) -> None:
-    """Print the errors, one row an agent."""
+    """Print the errors, one row an agent; specs that leave no room for them stand above, numbered."""
     classes = [(*name.split("-"), f"n={score.positions}") for name, score in reports[0].classes]
     everything = ("all", "", f"n={reports[0].total.positions}")
     heads = ["\n".join(lines) for lines in (*classes, everything)]
@@ -127,9 +130,13 @@ def _show(reports: list[Report]) -> None:
     listing.padding = (0, 0)  # six classes and an agent are to fit a screen
     for column in listing.columns[1:]:
         column.no_wrap = True
-    for report in reports:
+    numbered = max(len(report.agent) for report in reports) > _NARROW
+    screen = console()
+    for number, report in enumerate(reports, 1):
         low, high = report.total.ci95
+        if numbered:
+            screen.print(f"{number}: {escape(report.agent)}", soft_wrap=True)
         rates = [f"{100 * score.blunder_rate:.1f}" for _, score in report.rows()]
         certainty = [f"{50 * (high - low):.1f}", f"{report.total.value_error:.3f}"]
-        listing.add_row(escape(report.agent), *rates, *certainty)
-    console().print(listing)
+        listing.add_row(str(number) if numbered else escape(report.agent), *rates, *certainty)
+    screen.print(listing)
