@@ -93,10 +93,10 @@ def check_evaluation(game: Game, config: EvaluationConfig) -> None:
 
 def labelled_positions(game: Game, name: str) -> Labelled:
     """The labelled positions called `name`. Raises ValueError where there are none, or they are another game's."""
-    labelled = load(name)
-    if labelled.game != game.spec:
-        raise ValueError(f"evaluation.labelled must hold positions of {game.spec}, got {name!r}, of {labelled.game}")
-    return labelled
+    try:
+        return load(name, game)
+    except ValueError as error:
+        raise ValueError(f"evaluation.labelled must hold positions of {game.spec}, got {name!r}: {error}") from error
 
 
 def judge(run: Path, game: Game, config: Config, generation: int) -> tuple[SolverReport, ...]:
